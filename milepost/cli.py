@@ -60,6 +60,7 @@ COMMANDS = {
     "notify": ("poc.cli.operations.notify", "notify", "Test the targets of notifications, and list what was sent."),
     "backup": ("poc.cli.operations.backup", "backup", "Back the workspace up, while the service works."),
     "restore": ("poc.cli.operations.backup", "restore", "Restore a workspace from a backup."),
+    "tidy": ("poc.cli.operations.tidy", "tidy", "Remove what is settled and older than `[keep]` says."),
     "find": ("poc.cli.find", "find", "Show where a file is, and how each exchange of it ended."),
     "quarantine": ("poc.cli.quarantine", "quarantine", "Show, export, replay or discard quarantined rows."),
     "outbox": (

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from poc.config.workspace import Workspace
     from poc.notify.notification import StatusReport
 
@@ -96,6 +98,19 @@ class WorkspaceContext:
         from milepost.milestone_statuses import read_statuses
 
         return read_statuses(self.store, self.milestones, self.clock)
+
+    def remove_old_runs(self, before: datetime, *, dry_run: bool) -> int:
+        """Remove the runs of production before a time from the metrics store; return how many."""
+        from contextlib import closing
+
+        from metrics.store.database import open_store
+        from metrics.store.retention import remove_old_runs
+
+        path = self.store_of("live")
+        if not path.exists():
+            return 0
+        with closing(open_store(path, "live")) as db:
+            return remove_old_runs(db, before.date(), dry_run=dry_run)
 
     @cached_property
     def built(self) -> int:

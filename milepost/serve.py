@@ -109,7 +109,9 @@ def background_jobs(
     from metrics.export.data_dictionary import write_beside
     from metrics.store.database import open_store
     from poc.alerts.open_alerts import read_open_alerts
+    from poc.ledger.ledger import open_ledger
     from poc.logs.alert_log import AlertLog
+    from poc.maintenance.retention import tidy
     from poc.notify.notifier import Notifier
     from poc.schedule.expectation_job import ExpectationJob
     from poc.service.worker import InboxWorker
@@ -133,6 +135,11 @@ def background_jobs(
             if attempt.error:
                 report(f"{attempt.notification.target}: not told: {attempt.error}; see `milepost notify ls`")
 
+    def tidy_daily() -> None:
+        if any(live.current.settings.keep.model_dump().values()):
+            with closing(open_ledger(live.current.ledger)) as ledger:
+                tidy(live.current, ledger, datetime.now(UTC), partial(context.remove_old_runs, dry_run=False))
+
     write_beside(context.store_of("live"))
     for problem in live.current.problems.values():
         report(f"{problem}; this partner is left out")
@@ -147,6 +154,7 @@ def background_jobs(
         "judge": partial(judge_today, context),
         "notify": notify,
         "alerts": log_alerts,
+        "tidy": tidy_daily,
     }
 
 
@@ -200,6 +208,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
         "judge": PeriodicJob(work=guarded(jobs["judge"], stop.wait), every_s=86_400, first_s=3),
         "notify": PeriodicJob(work=guarded(jobs["notify"]), every_s=NOTIFY_S, first_s=5),
         "alerts": PeriodicJob(work=guarded(jobs["alerts"]), every_s=NOTIFY_S, first_s=4),
+        "tidy": PeriodicJob(work=guarded(jobs["tidy"]), every_s=86_400, first_s=60),
     }
     with resources:
         return run_server(config, listener, periodic_jobs, stop, STOP_S, gc_threshold=GC_THRESHOLD)

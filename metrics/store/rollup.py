@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
+#: Key in `meta` of the first day whose runs are kept.
+RUNS_KEPT_FROM = "runs_kept_from"
+
+
 def mark_abandoned(db: Database, before_us: int) -> None:
     """Mark unfinished runs that started before a time as abandoned: they count as failures of unknown duration."""
     stale = "outcome = 'running' AND started_at_us < ?"
@@ -61,11 +65,23 @@ def roll_up(db: Database, cells: Iterable[int]) -> None:
     for name, aggregate in AGGREGATES.items():
         db.conn.create_aggregate(name, 1, aggregate)  # type: ignore[arg-type]  # its stub has only ints
     db.conn.executemany("INSERT OR IGNORE INTO temp.touched VALUES (?)", ((cell,) for cell in cells))
+    skip_removed_cells(db)
     db.execute(DELETE_SQL)
     with superseded(db):
         db.execute(ROLL_UP_SQL)
         update_counts(db)
     db.execute("DELETE FROM temp.touched")
+
+
+def skip_removed_cells(db: Database) -> None:
+    """Remove the cells from `temp.touched` whose runs were removed: their rollups stay as they are."""
+    row = db.execute("SELECT value FROM meta WHERE key = ?", [RUNS_KEPT_FROM]).fetchone()
+    if row is not None:
+        db.execute(
+            "DELETE FROM temp.touched WHERE EXISTS (SELECT 1 FROM run JOIN cell ON cell.id = run.cell "
+            "WHERE run.cell = touched.cell AND cell.mode = 'live' AND run.block_end < ?)",
+            [row[0]],
+        )
 
 
 class NearestRank:

@@ -13,6 +13,7 @@ from metrics.terminal import print_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from poc.config.workspace import Workspace
@@ -86,6 +87,9 @@ class CliContext(Protocol):
     @property
     def release(self) -> str:
         """Version of the program."""
+
+    def remove_old_runs(self, before: datetime, *, dry_run: bool) -> int:
+        """Remove the runs before a time from the metrics store; return how many."""
 
     def milestone_statuses(self) -> Sequence[StatusReport]:
         """Return the newest recorded status of each milestone, for notifications."""

@@ -38,6 +38,15 @@ SAMPLES = ("one-bad-row.csv", "next-day.csv")
 #: The default port of the practice partner.
 PARTNER_PORT = 8766
 
+#: What a workspace in production adds. Keys with a dot, so that other keys can be added after them.
+KEEP = """
+# What is settled is removed when it is older (`milepost tidy`); what is owed is always kept.
+keep.archive = "90d"     # files whose exchange has ended
+keep.refused = "90d"     # refused files that a mended one has replaced, or that were discarded
+keep.quarantine = "90d"  # rows that were replayed or discarded
+keep.spool = "30d"       # damaged lines
+"""
+
 SETTINGS = """\
 # This folder is a Milepost workspace. `milepost validate` explains what is wrong with it.
 schema = 1
@@ -111,7 +120,7 @@ def create_workspace(root: Path, name: str, clock: str, airlines: Mapping[str, s
             for key, title in airlines.items()
         },
         # last, because this file makes the folder a workspace
-        "milepost.toml": SETTINGS.format(name=name, clock=clock),
+        "milepost.toml": SETTINGS.format(name=name, clock=clock) + (KEEP if clock == "live" else ""),
     }
     try:
         for place, text in files.items():

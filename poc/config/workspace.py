@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from poc.config.alerts import AlertSettings
+from poc.config.duration import Duration
 from poc.config.notify import NotifyTarget
 from poc.config.partner import Feed, Partner
 from poc.config.strict import Strict
@@ -50,6 +51,38 @@ class WorkSettings(Strict):
         return max(self.slots // 8, 1)
 
 
+class KeepSettings(Strict):
+    """How long what is settled is kept: `[keep]` in `milepost.toml`. Without a key, it is kept for ever.
+
+    `milepost tidy` removes it, and `milepost serve` once a day. Nothing that is owed is ever removed.
+    """
+
+    archive: Duration | None = Field(
+        default=None,
+        description="How long files stay in `var/archive` after their exchange has ended. One whose rows are in "
+        "quarantine stays, as it is needed to repair them.",
+    )
+    refused: Duration | None = Field(
+        default=None, description="How long refused files stay that were replaced by a mended one, or discarded."
+    )
+    quarantine: Duration | None = Field(
+        default=None, description="How long rows stay that have left quarantine, replayed or discarded."
+    )
+    spool: Duration | None = Field(
+        default=None, description="How long lines of the spool stay that are no events, and were saved apart."
+    )
+    metrics: Duration | None = Field(
+        default=None,
+        description="How long single runs stay in the metrics store. What milestones are judged by is computed from "
+        "them day by day, and stays.",
+    )
+    history: Duration | None = Field(
+        default=None,
+        description="How long the ledger knows exchanges that are done. After that, the same bytes are a new file: a "
+        "repeat is no longer recognised.",
+    )
+
+
 class WorkspaceSettings(Strict):
     """Settings of the workspace: `milepost.toml`."""
 
@@ -68,6 +101,7 @@ class WorkspaceSettings(Strict):
     notify: tuple[NotifyTarget, ...] = Field(
         default=(), description="Whom to tell of alerts: one table `[[notify]]` for each target."
     )
+    keep: KeepSettings = Field(default=KeepSettings(), description="How long what is settled is kept.")
     web: WebSettings = Field(default=WebSettings(), description="How people reach the dashboard.")
     # `metrics.importing` validates it
     import_: dict[str, Any] = Field(

@@ -86,6 +86,7 @@ def settle(ledger: Ledger, entry: ExchangeRecord, now_us: int, *, arrived: bool)
         values |= {"rows_failed": 0, "rows_due": entry.rows["due"] + rows, "outcome": "due", "due_at_us": now_us}
     ledger.update(entry, **values)
     ledger.commit()
+    Outbox(ledger, entry).remove_unused_files()
     return rows
 
 
