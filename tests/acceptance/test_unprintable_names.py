@@ -48,6 +48,15 @@ def test_every_command_escapes_a_file_name(root):
     exchange = listed.split()[0]
     for command in (["quarantine", "show", exchange], ["outbox", "discard", exchange, "--why", "\x1b[2J"]):
         assert "\\x1b[2J" in printed(root, *command)
+    assert ESCAPED in printed(root, "find", exchange)
+    assert ESCAPED in printed(root, "redeliver", exchange, "--why", "\x1b[2J")
+    assert "delivered again: AA/flights" in printed(root, "status")
+    archived = root / "var/archive/AA/flights" / NAME
+    assert ESCAPED in printed(root, "try", "AA/flights", archived, "--rows", 0)
+    (root / "var/inbox/AA/flights" / NAME).write_text("wrong\n1\n")
+    os.utime(root / "var/inbox/AA/flights" / NAME, (0, 0))
+    printed(root, "run")
+    assert ESCAPED in printed(root, "refused", "ls")
 
 
 def test_an_error_escapes_what_it_names(root):
