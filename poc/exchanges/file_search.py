@@ -6,7 +6,6 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -67,10 +66,13 @@ def search_files(workspace: Workspace, ledger: Ledger | None, text: str) -> Sear
     named = {path: digest for path, digest in named.items() if _is_named(path, text) or digest.startswith(text.lower())}
     digests = sorted({*named.values()})[:MAX_DIGESTS]
     exchanges, more = ([], False) if ledger is None else _exchanges(ledger, text, digests)
+    by_feed = defaultdict(list)
+    for row in exchanges:
+        by_feed[row["partner"], row["feed"]].append(row)
     files = []
     for place, path in all_files:
-        of_feed = [row for row in exchanges if path.parent.parts[-2:] == (row["partner"], row["feed"])]
-        if path not in named and not any(_is_copy_of(path, row["file"]) for row in of_feed):
+        of_feed = by_feed.get((path.parts[-3], path.parts[-2]), [])
+        if path not in named and not any(_may_be_file_of(row, path) for row in of_feed):
             continue
         digest = named.get(path) or _digest(path)
         owners = [row for row in of_feed if row["sha256"] == digest]
@@ -137,10 +139,9 @@ def _workspace_files(workspace: Workspace) -> Iterator[tuple[str, Path]]:
                 yield place, path
 
 
-def _is_copy_of(path: Path, name: str) -> bool:
-    """Return whether a file may have been given its name because `name` was taken, or is a shortened one."""
-    stem = PurePath(name).stem
-    return path.name == name or path.name.startswith(stem[:40])
+def _may_be_file_of(row: dict[str, Any], path: Path) -> bool:
+    """Return whether a file has the name of an exchange's file, or one that it got because that was taken."""
+    return path.name == row["file"] or f".{row['sha256'][:8]}." in path.name
 
 
 def _digest(path: Path) -> str:
