@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from poc.config.hours import check_zone
 from poc.config.strict import Strict
 
 #: Directives of an output format: the date, the time of day, and others.
@@ -98,7 +99,13 @@ class MapField(Strict):
         default=None,
         exclude_if=_is_none,
         description="How a date, time or datetime is written, such as `%d.%m.%Y %H:%M`; ISO 8601 by default. A "
-        "datetime that has a time zone is written in UTC.",
+        "datetime that has a time zone is written in UTC, or in `zone`.",
+    )
+    zone: str | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="The time zone in which a datetime is written, such as `Europe/Berlin`. One without a time zone "
+        "stays as it is.",
     )
     lookup: dict[str, str] | None = Field(
         default=None,
@@ -144,6 +151,11 @@ class MapField(Strict):
                 raise ValueError(f"`%{flag}{letter}` is not supported; there are {', '.join(choices)}")
         return text
 
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str | None) -> str | None:
+        return None if zone is None else check_zone(zone)
+
     @model_validator(mode="after")
     def _has_one_source(self) -> MapField:
         sources = [self.source is not None, bool(self.join), self.value is not None]
@@ -162,6 +174,7 @@ class MapField(Strict):
             "plus_minutes": self.plus_minutes,
             "separator": self.separator or None,
             "format": self.format,
+            "zone": self.zone,
             "lookup": self.lookup,
             "lookup_file": self.lookup_file,
             "default": self.default,
@@ -171,9 +184,10 @@ class MapField(Strict):
             raise ValueError(f"field {self.to!r}: `{keys[0]}` does not go with `value`")
         if self.separator and not self.join:
             raise ValueError(f"field {self.to!r}: `separator` goes with `join`")
-        if self.format is not None and self.join:
-            raise ValueError(f"field {self.to!r}: `format` goes with `from`, not with `join`")
-        if len(both := [key for key in keys if key in {"times", "format", "lookup", "lookup_file"}]) > 1:
+        if self.join and (key := next((key for key in ("format", "zone") if key in keys), "")):
+            raise ValueError(f"field {self.to!r}: `{key}` goes with `from`, not with `join`")
+        both = [key for key in keys if key in {"times", "format", "zone", "lookup", "lookup_file"}]
+        if len(both) > 1 and both != ["format", "zone"]:
             raise ValueError(f"field {self.to!r} has both `{both[0]}` and `{both[1]}`; choose one")
         if self.plus_minutes is not None and self.has_lookup:
             raise ValueError(f"field {self.to!r}: a look-up does not go with `plus_minutes`")

@@ -120,6 +120,8 @@ def source_expression(
     kind = contract.types[name]
     if field.format is not None:
         check_format(field.to, field.format, name, kind)
+    if field.zone is not None and (kind != "datetime" or name in contract.local):
+        raise BadInput(f"map to {field.to!r}: `zone` needs a datetime that has a time zone, {name!r} has none")
     if field.times is not None:
         if kind not in {"integer", "number"}:
             raise BadInput(f"map to {field.to!r}: `times` needs a number, {name!r} is a {kind}")
@@ -130,11 +132,11 @@ def source_expression(
         minutes = pl.col(field.plus_minutes)
         minutes = minutes.clip(-MAX_MINUTES, MAX_MINUTES) if clipped else minutes
         time = pl.col(name) + pl.duration(minutes=minutes)
-        return datetime_expression(time, name, contract, local, field.format)
+        return datetime_expression(field, time, name, contract, local)
     if field.has_lookup and kind == "number":
         raise BadInput(f"map to {field.to!r}: a look-up needs texts, and {name!r} is a number; make it a string")
     if kind == "datetime":
-        return datetime_expression(pl.col(name), name, contract, local, field.format)
+        return datetime_expression(field, pl.col(name), name, contract, local)
     if field.format is not None:
         return pl.col(name).dt.strftime(polars_format(field.format))
     is_text = field.has_lookup or kind in {"date", "time"}
@@ -153,7 +155,7 @@ def text_expression(name: str, contract: Contract, local: frozenset[str]) -> pl.
     """Return a field as text: dates and times in ISO 8601, booleans as `true` and `false`, numbers as in JSON."""
     kind = contract.types[name]
     if kind == "datetime":
-        return datetime_expression(pl.col(name), name, contract, local)
+        return datetime_expression(None, pl.col(name), name, contract, local)
     if kind == "time":
         return pl.col(name).dt.strftime("%H:%M:%S%.f")
     if kind == "any" and contract.json_values:
@@ -164,25 +166,29 @@ def text_expression(name: str, contract: Contract, local: frozenset[str]) -> pl.
 
 
 def datetime_expression(
-    value: pl.Expr, name: str, contract: Contract, local: frozenset[str], form: str | None = None
+    field: MapField | None, value: pl.Expr, name: str, contract: Contract, local: frozenset[str]
 ) -> pl.Expr:
-    """Return a datetime in a format, in UTC where it has a time zone.
+    """Return a datetime as text, in UTC or the zone of the field where it has a time zone.
 
     Without a format, it is RFC 3339, with a fraction of a second only where it has one.
     """
+    form, zone = (None, None) if field is None else (field.format, field.zone)
     if form is None:
-        without_zone, zoned = "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.fZ"
+        local_format = "%Y-%m-%dT%H:%M:%S%.f"
+        zoned_format = f"{local_format}{'Z' if zone is None else '%:z'}"
     else:
-        without_zone, zoned = polars_format(form), polars_format(form, zone="+0000")
-    if name in contract.local or without_zone == zoned:
-        return value.dt.strftime(without_zone)
+        local_format, zoned_format = polars_format(form, ""), polars_format(form, "+0000" if zone is None else "%z")
+    as_local, in_zone = value.dt.strftime(local_format), value
+    if zone is not None:
+        in_zone = value.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+    if name in contract.local or (zone is None and local_format == zoned_format):
+        return as_local
     if name not in local:
-        return value.dt.strftime(zoned)
-    is_local = pl.col(f"\0local {name}")
-    return pl.when(is_local).then(value.dt.strftime(without_zone)).otherwise(value.dt.strftime(zoned))
+        return in_zone.dt.strftime(zoned_format)
+    return pl.when(pl.col(f"\0local {name}")).then(as_local).otherwise(in_zone.dt.strftime(zoned_format))
 
 
 def polars_format(form: str, zone: str = "") -> str:
-    """Return an output format as polars spells it: six digits for `%f`, and a text for the zone, which it has not."""
+    """Return an output format as polars spells it: six digits for `%f`, and what stands for the zone."""
     spellings = {"%f": "%6f", "%z": zone}
     return DIRECTIVE.sub(lambda match: spellings.get(match[0], match[0]), form)

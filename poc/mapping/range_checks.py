@@ -21,39 +21,57 @@ if TYPE_CHECKING:
 #: The first and the last microsecond of the years 1 to 9999, counted from 1970; and the minutes of 10,000 years.
 FIRST_US, LAST_US = -62_135_596_800_000_000, 253_402_300_799_999_999
 MAX_MINUTES = 5_300_000_000
-MINUTE_US = 60_000_000
+MINUTE_US, DAY_US = 60_000_000, 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class YearCheck:
-    """Checks that a datetime with minutes added is in the years 1 to 9999."""
+    """Checks that a datetime with minutes added, or in another time zone, is in the years 1 to 9999.
+
+    `minutes` is the field of minutes, empty if none are added; a time in another `zone` may be a day off.
+    """
 
     to: str
     name: str
     minutes: str
+    zone: str = ""
 
     def all_in_range(self, rows: pl.DataFrame) -> bool:
         """Return whether no row can be out of range: the sums of the minima and of the maxima are in range.
 
         False may be wrong, True is never wrong.
         """
-        times, minutes = rows.get_column(self.name), rows.get_column(self.minutes)
-        least, most = minutes.min(), minutes.max()
+        times = rows.get_column(self.name)
+        least, most = self._least_and_most(rows)
         first, last = times.min(), times.max()
-        if not (isinstance(least, int) and isinstance(most, int)):  # no row has minutes
+        if least is None or most is None:  # no row has minutes
             return True
         if not (isinstance(first, datetime) and isinstance(last, datetime)):
             return True
-        return epoch_us(first) + least * MINUTE_US >= FIRST_US and epoch_us(last) + most * MINUTE_US <= LAST_US
+        first_us, last_us = self._limits()
+        return epoch_us(first) + least * MINUTE_US >= first_us and epoch_us(last) + most * MINUTE_US <= last_us
 
     def findings(self, rows: pl.DataFrame) -> Iterator[Finding]:
         """Yield a finding for each row out of range. Minutes are clipped first, so that the sum cannot overflow."""
-        minutes = pl.col(self.minutes).clip(-MAX_MINUTES, MAX_MINUTES)
+        minutes = pl.col(self.minutes).clip(-MAX_MINUTES, MAX_MINUTES) if self.minutes else pl.lit(0)
         result = pl.col(self.name).to_physical() + minutes * MINUTE_US
-        wrong = rows.filter(~result.is_between(FIRST_US, LAST_US))
-        for row, time, added in wrong.select(ROW, pl.col(self.name).cast(pl.String), self.minutes).iter_rows():
-            note = f"{time} and {added} minutes are outside the years 1 to 9999"
-            yield Finding(row, "constraint-error", self.to, note)
+        wrong = rows.filter(~result.is_between(*self._limits()))
+        added = pl.col(self.minutes) if self.minutes else pl.lit(None)
+        for row, time, count in wrong.select(ROW, pl.col(self.name).cast(pl.String), added.alias("added")).iter_rows():
+            sum_text = f"{time} and {count} minutes are" if self.minutes else f"{time} is"
+            place = f" or at their edge, where {self.zone} may be in another" if self.zone else ""
+            yield Finding(row, "constraint-error", self.to, f"{sum_text} outside the years 1 to 9999{place}")
+
+    def _least_and_most(self, rows: pl.DataFrame) -> tuple[int | None, int | None]:
+        if not self.minutes:
+            return 0, 0
+        minutes = rows.get_column(self.minutes)
+        least, most = minutes.min(), minutes.max()
+        return (least, most) if isinstance(least, int) and isinstance(most, int) else (None, None)
+
+    def _limits(self) -> tuple[int, int]:
+        margin_us = DAY_US if self.zone else 0
+        return FIRST_US + margin_us, LAST_US - margin_us
 
 
 def epoch_us(time: datetime) -> int:
@@ -62,7 +80,7 @@ def epoch_us(time: datetime) -> int:
 
 
 def year_check(field: MapField) -> YearCheck | None:
-    """Return the range check of a field with minutes added; None for any other field."""
-    if field.source is None or field.plus_minutes is None:
+    """Return the range check of a field with minutes added, or in another time zone; None for any other field."""
+    if field.source is None or (field.plus_minutes is None and field.zone is None):
         return None
-    return YearCheck(field.to, field.source, field.plus_minutes)
+    return YearCheck(field.to, field.source, field.plus_minutes or "", field.zone or "")

@@ -47,7 +47,7 @@ def member_maker(
             return None
         return [f"{before}{'null' if product is None else product}{end}" for product in products]
 
-    is_plain = field.default is None and field.format is None and not field.has_lookup
+    is_plain = field.default is None and field.format is None and field.zone is None and not field.has_lookup
     return ValueMaker(make, of_plain if is_plain else None)
 
 

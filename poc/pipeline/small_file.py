@@ -214,7 +214,7 @@ def make_small_file_path(
 
 def needs_frame(field: MapField) -> bool:
     """Return whether a field needs values of several columns that cannot be joined from pieces."""
-    return bool(field.join and field.has_lookup) or bool(field.plus_minutes and field.format is not None)
+    return bool(field.join and field.has_lookup) or bool(field.plus_minutes and (field.format or field.zone))
 
 
 def with_constants(fields: Sequence[MapField], contract: Contract) -> Iterator[tuple[MapField, str, str]]:

@@ -41,8 +41,8 @@ def test_all_problems_of_all_files_are_named_at_once(workspace):
         ('from = "origin"', 'from = "orgin"'),
         (
             "[feed.flights]",
-            "[endpoint.headers]\nX-Zero = '${env:NOT_SET_0}'\n[endpoint.secret_headers]\nX-One = '${env:NOT_SET_1}'\n"
-            "X-Two = '${file:none.txt}'\n\n[feed.flights]",
+            "[endpoint.headers]\nX-Zero = '${env:NOT_SET_0}'\n[endpoint.secret_headers]\n"
+            + "X-One = '${env:NOT_SET_1}'\nX-Two = '${file:none.txt}'\n\n[feed.flights]",
         ),
     )
     first, *found = problems(workspace)

@@ -13,6 +13,8 @@ from poc.config.map_field import MapField
         ({"value": "1", "from": "a"}, "needs one of `from`, `join` and `value`"),
         ({"from": "a", "separator": "-"}, "`separator` goes with `join`"),
         ({"join": ["a"], "format": "%Y"}, "`format` goes with `from`, not with `join`"),
+        ({"join": ["a"], "zone": "UTC"}, "`zone` goes with `from`, not with `join`"),
+        ({"from": "a", "zone": "Europe/Berlinn"}, "zones with such names: Europe/Berlin"),
         ({"from": "a", "times": 2, "lookup": {"1": "2"}}, "has both `times` and `lookup`"),
         ({"from": "a", "lookup": {"1": "2"}, "lookup_file": "x.csv"}, "has both `lookup` and `lookup_file`"),
         ({"from": "a", "plus_minutes": "b", "lookup_file": "x.csv"}, "does not go with `plus_minutes`"),

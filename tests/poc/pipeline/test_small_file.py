@@ -63,6 +63,7 @@ COMPUTED_MAP = [
     {"to": "text", "from": "text", "lookup": {"plain": "1", "ünï": "ä"}, "lookup_default": "2", "default": ""},
     {"to": "known", "from": "span", "lookup": {"P1D": "day", "PT24H": "day"}},
     {"to": "at", "from": "at", "format": "%Y-%m-%d %H:%M:%S"},
+    {"to": "tokyo", "from": "at", "zone": "Asia/Tokyo"},
     {"to": "later", "from": "at", "plus_minutes": "minutes", "default": "never"},
     {"to": "end", "value": False},
     {"to": "very end", "value": 7},

@@ -95,6 +95,10 @@ def test_numbers_are_scaled_and_minutes_added(all_types):
         ({"from": "fraction", "format": "%Y%m%d%H%M%S.%f%z"}, "20240126150000.250000+0000", None),
         ({"from": "local", "format": "%H:%M%z"}, "15:00", None),
         ({"from": "instant", "plus_minutes": "whole", "format": "%H:%M"}, "14:07", None),
+        ({"from": "instant", "zone": "America/New_York"}, "2024-01-26T09:00:00-05:00", None),
+        ({"from": "fraction", "zone": "Europe/Berlin", "format": "%d.%m.%Y %H:%M:%S.%f %z"},
+         "26.01.2024 16:00:00.250000 +0100", None),
+        ({"from": "instant", "zone": "Asia/Tokyo", "plus_minutes": "whole", "format": "%H:%M"}, "23:07", None),
         ({"from": "text", "lookup": {"x": "1"}}, "1", None),
         ({"from": "whole", "lookup": {"7": "seven"}, "default": "none"}, "seven", "none"),
         ({"from": "flag", "lookup": {"false": "N"}, "lookup_default": "?"}, "?", None),
@@ -129,9 +133,10 @@ def test_a_format_with_a_zone_writes_it_only_for_times_that_have_one(tmp_path):
     checked = contract.load_contract(path)
     texts = {"at": ["2024-01-26T15:00:00", "2024-01-26T15:00:00+01:00", None]}
     typed, _ = checked.check(pl.DataFrame({ROW: [1, 2, 3], **texts}))
-    field = MapField.model_validate({"to": "x", "from": "at", "format": "%H:%M %z", "default": "-"})
-    (out,) = Map([field], checked)(iter([Batch(typed)]))
-    assert out.rows["x"].to_list() == ["15:00 ", "14:00 +0000", "-"]
+    for zone, written in ((None, "14:00 +0000"), ("America/New_York", "09:00 -0500")):
+        keys = {"to": "x", "from": "at", "format": "%H:%M %z", "default": "-", "zone": zone}
+        (out,) = Map([MapField.model_validate(keys)], checked)(iter([Batch(typed)]))
+        assert out.rows["x"].to_list() == ["15:00 ", written, "-"]
 
 
 @pytest.mark.parametrize("copies", [1, 1500], ids=["few rows", "many rows"])
@@ -188,6 +193,12 @@ def stage_default(field):
          "outside the years"),
         ({"from": "instant", "plus_minutes": "whole"}, ("2013-01-01T00:00:00Z", "9"),
          ("2013-01-01T00:00:00Z", "138000000000"), "outside the years"),
+        ({"from": "instant", "plus_minutes": "whole", "zone": "America/New_York"}, ("2013-01-01T00:00:00Z", "9"),
+         ("2013-01-01T00:00:00Z", "138000000000"), "and 138000000000 minutes are outside the years 1 to 9999"),
+        ({"from": "instant", "plus_minutes": "whole", "zone": "America/New_York"}, ("2013-01-01T00:00:00Z", "9"),
+         ("2013-01-01T00:00:00Z", "-138000000000"), "outside the years 1 to 9999"),
+        ({"from": "instant", "zone": "Asia/Tokyo"}, ("9999-12-30T23:59:59Z",) * 2, ("9999-12-31T00:00:00Z",) * 2,
+         "outside the years 1 to 9999 or at their edge, where Asia/Tokyo may be in another"),
         ({"from": "number", "times": 10}, ("1", "9.9e995"), ("1", "-1e999"),
          "-1e999 times 10 has more than 1,000 digits"),
         ({"from": "number", "times": 10, "default": 0}, ("1", "1"), ("1", "-1e999"), "has more than 1,000 digits"),
@@ -221,6 +232,8 @@ def test_a_format_that_the_type_has_not_is_an_error(all_types):
     for field, message in (
         ({"from": "day", "format": "%d %H"}, "'day' is a date, which has no `%H`"),
         ({"from": "clock", "format": "%d"}, "'clock' is a time, which has no `%d`"),
+        ({"from": "local", "zone": "UTC"}, "`zone` needs a datetime that has a time zone, 'local' has none"),
+        ({"from": "day", "zone": "UTC"}, "`zone` needs a datetime that has a time zone, 'day' has none"),
         ({"from": "number", "lookup": {"1": "one"}}, "a look-up needs texts, and 'number' is a number"),
     ):
         with pytest.raises(BadInput, match=message):
