@@ -32,6 +32,17 @@ def edit(path, *pairs):
     path.write_text(text)
 
 
+HEADERS = """
+[endpoint.headers]
+X-Zero = '${env:NOT_SET_0}'
+
+[endpoint.secret_headers]
+X-One = '${env:NOT_SET_1}'
+X-Two = '${file:none.txt}'
+
+[feed.flights]"""
+
+
 def test_all_problems_of_all_files_are_named_at_once(workspace):
     """Several mistakes in each file: keys, fields of the map and of the contract, secrets, files and milestones."""
     partner, contract = workspace / "partners/AA.toml", workspace / "contracts/flights.schema.json"
@@ -41,8 +52,7 @@ def test_all_problems_of_all_files_are_named_at_once(workspace):
         ('from = "origin"', 'from = "orgin"'),
         (
             "[feed.flights]",
-            "[endpoint.headers]\nX-Zero = '${env:NOT_SET_0}'\n[endpoint.secret_headers]\n"
-            + "X-One = '${env:NOT_SET_1}'\nX-Two = '${file:none.txt}'\n\n[feed.flights]",
+            HEADERS,
         ),
     )
     first, *found = problems(workspace)
