@@ -65,6 +65,7 @@ class ExpectedFiles:
     last: str  #: what came of the last due moment
     is_missing: bool  #: whether a file was due and has not come
     next_due: tuple[str, ...]  #: the next due moments
+    next_at: datetime | None = None  #: the first of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

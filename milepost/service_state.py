@@ -62,6 +62,7 @@ def expected_files(state: ExpectationState, now: datetime) -> ExpectedFiles:
         rule=describe_rule(state.expect),
         last=describe_last(state, now),
         is_missing=bool(state.missed),
+        next_at=moments[0] if moments else None,
         next_due=tuple(format_local(moment, state.expect.zone_info, now) for moment in moments),
     )
 

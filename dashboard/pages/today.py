@@ -24,7 +24,7 @@ blueprint = Blueprint("today", __name__)
 
 @blueprint.get("/today")
 def page() -> str | tuple[str, int]:
-    """Show every open problem, the worst first, and the feeds that have something open."""
+    """Show every open problem, the worst first, the feeds that have something open, and which files are due next."""
     try:
         state = reader().current()
     except ServiceUnreadable as error:
@@ -37,6 +37,7 @@ def page() -> str | tuple[str, int]:
         counted=problems.count_sentence(state.problems),
         feeds=[feed for feed in state.feeds if feed.due or feed.held_rows or feed.ambiguous or feed.failed],
         all_feeds=len(state.feeds),
+        coming=problems.next_files(state.expected),
         now=state.at,
     )
 

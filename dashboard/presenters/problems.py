@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from dashboard.access.users import Visitor
     from dashboard.actions.forms import ActForm
     from dashboard.presenters.feed_rows import FeedRow
-    from dashboard.service_state import FeedNow, Problem, ServiceState
+    from dashboard.service_state import ExpectedFiles, FeedNow, Problem, ServiceState
 
 #: The milestone status whose chip a severity looks like.
 CHIPS = {"critical": "missed", "warning": "at_risk"}
 
 #: The most problems on a page that is about something else.
 MAX_SHORT = 3
+
+#: The most due moments that Today shows.
+MAX_NEXT = 5
 
 #: The state of a feed by the kind of its problem; all other kinds need a person.
 STATE_OF_KIND = {"not_arrived": "not_arriving", "late": "late", "partner_down": "partner_down"}
@@ -80,6 +83,12 @@ def describe_problem(problem: Problem) -> str:
 def problems_of(state: ServiceState, partner: str) -> tuple[Problem, ...]:
     """Return the problems of one partner."""
     return tuple(problem for problem in state.problems if problem.partner == partner)
+
+
+def next_files(expected: Iterable[ExpectedFiles]) -> list[ExpectedFiles]:
+    """Return the expected files that are due next, the first first."""
+    coming = [(files.next_at, number, files) for number, files in enumerate(expected) if files.next_at is not None]
+    return [files for _, _, files in sorted(coming)[:MAX_NEXT]]
 
 
 def count_sentence(problems: Collection[Problem]) -> str:

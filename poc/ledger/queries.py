@@ -23,6 +23,14 @@ def exchange_totals(ledger: Ledger) -> list[dict[str, Any]]:
     return _read(ledger, query)
 
 
+def unfinished_counts(ledger: Ledger) -> list[dict[str, Any]]:
+    """Return the number of exchanges that are not done per partner, feed and outcome, without reading the history."""
+    c = EXCHANGE.c
+    place = (c.partner, c.feed, c.outcome)
+    query = sa.select(*place, sa.func.count().label("exchanges")).where(sa.literal_column("outcome != 'done'"))
+    return _read(ledger, query.group_by(*place).order_by(*place))
+
+
 def unfinished_exchanges(ledger: Ledger) -> list[dict[str, Any]]:
     """Return the exchanges that are not done, newest first, each with its reason.
 
@@ -69,22 +77,33 @@ def refused_files(ledger: Ledger) -> list[dict[str, Any]]:
         row["exchange_id"]: row
         for row in _read(ledger, sa.select(*of_decision).where(DECISION.c.action == "discard_refused"))
     }
-    later = EXCHANGE.alias("later")
-    accepted = (  # one pass over the history, however many files were refused
-        sa.select(c.id, later.c.id.label("by"), sa.func.min(later.c.closed_at_us))
-        .join(later, sa.and_(*(later.c[name] == c[name] for name in ("partner", "feed", "file"))))
-        .where(*is_refused, later.c.outcome.not_in(("refused", "open")), later.c.closed_at_us >= c.closed_at_us)
-        .group_by(c.id)
-    )
-    superseded = {row["id"]: row["by"] for row in _read(ledger, accepted)}
+    accepted = _accepted_by_name(ledger, sa.select(c.file).where(*is_refused))
     for row in rows:
         decision = decided.get(row["id"], {})
-        by = superseded.get(row["id"], "")
+        later = accepted.get((row["partner"], row["feed"], row["file"]), ())
+        by = next((key for closed_at_us, key in later if closed_at_us >= row["closed_at_us"]), "")
         row["state"] = "discarded" if decision else "superseded" if by else "open"
         row["superseded_by"] = by
         row["who"], row["why"] = decision.get("who", ""), decision.get("why", "")
         row["decided_at_us"] = decision.get("at_us")
     return _add_redelivery_notes(ledger, rows)
+
+
+def _accepted_by_name(
+    ledger: Ledger, names: sa.Select[tuple[str]]
+) -> dict[tuple[str, str, str], list[tuple[int, str]]]:
+    """Return when exchanges of some file names were accepted, and their ids, by partner, feed and name; oldest first.
+
+    It reads the history once, however many names there are: a join would read it once for each.
+    """
+    c = EXCHANGE.alias("later").c
+    query = sa.select(c.partner, c.feed, c.file, c.closed_at_us, c.id).where(
+        c.outcome.not_in(("refused", "open")), c.closed_at_us.is_not(None), c.file.in_(names)
+    )
+    accepted: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
+    for row in _read(ledger, query.order_by(c.closed_at_us, c.id)):
+        accepted.setdefault((row["partner"], row["feed"], row["file"]), []).append((row["closed_at_us"], row["id"]))
+    return accepted
 
 
 def redeliveries(ledger: Ledger) -> list[dict[str, Any]]:

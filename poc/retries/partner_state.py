@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from poc.config.partner import RetrySchedule
 from poc.errors import BadInput
-from poc.ledger.queries import circuit_breakers, exchange_totals
+from poc.ledger.queries import circuit_breakers, exchange_totals, unfinished_counts
 from poc.retries.circuit_breaker import CircuitBreaker, longest_wait_us
 from poc.text import format_utc
 
@@ -41,7 +41,7 @@ def partner_states(ledger: Ledger, partners: Mapping[str, Partner], now_us: int)
     """
     breakers = {row["partner"]: row for row in breaker_states(ledger, partners, now_us)}
     counts: dict[str, dict[str, int]] = {}
-    for row in exchange_totals(ledger):
+    for row in unfinished_counts(ledger):
         if row["outcome"] in WAITING:
             for name in (row["partner"], f"{row['partner']}/{row['feed']}"):
                 count = counts.setdefault(name, dict.fromkeys(WAITING, 0))

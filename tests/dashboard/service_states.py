@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dashboard.service_state import BreakerNow, FeedNow, Problem, ServiceState
+from dashboard.service_state import BreakerNow, ExpectedFiles, FeedNow, Problem, ServiceState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,5 +63,11 @@ def busy_service() -> Callable[[], ServiceState]:
             feed_now("UA", due=1, oldest_due_at=NOON - timedelta(minutes=5)),
         ),
         breakers=(BreakerNow(partner="AA", feed="", state="open"),),
+        expected=(
+            ExpectedFiles(
+                partner=hostile, feed="flights", rule="by 06:00 UTC, daily", last="arrived", is_missing=False,
+                next_due=("tomorrow 06:00",), next_at=NOON + timedelta(hours=18),
+            ),
+        ),
     )  # fmt: skip
     return lambda: state

@@ -73,4 +73,5 @@ def test_expected_files_are_in_words_and_local_time(workspace):
         partner="AA", feed="flights", rule="by 12:00 Europe/Berlin, mon-sat", is_missing=True,
         last="no file had come by 2026-03-28 12:00 Europe/Berlin",
         next_due=tuple(f"2026-{day} 12:00 Europe/Berlin" for day in ("03-30", "03-31", "04-01")),
+        next_at=datetime(2026, 3, 30, 10, tzinfo=UTC),
     )  # fmt: skip

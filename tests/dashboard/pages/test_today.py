@@ -1,7 +1,7 @@
 """What needs a person: on its own page, on the home page, and in the state of each feed."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -93,3 +93,21 @@ def test_a_partner_shows_when_its_files_are_expected(live_app, busy_service, get
     for text in (files.rule, "missing", files.last, *files.next_due):
         assert text in shown.text
     assert "Expected files" not in get_html(client, "/partners/UA").texts("h2")
+
+
+def test_today_shows_which_files_are_due_next(live_app, busy_service, get_html):
+    """The first five of all feeds, the first first, by their moments and not by their texts."""
+
+    def files(name, hours):
+        return ExpectedFiles(
+            partner="AA", feed=name, rule="", last="arrived", is_missing=False, next_due=(f"in {hours} h",),
+            next_at=None if hours is None else busy_service().at + timedelta(hours=hours),
+        )  # fmt: skip
+
+    expected = (*(files(f"f{hours}", hours) for hours in (10, 9, 2, 30, 4, 5)), files("unknown", None))
+    client = live_app(lambda: replace(busy_service(), expected=expected)).test_client()
+    shown = get_html(client, "/today").text
+    assert [name for name in ("f2", "f4", "f5", "f9", "f10", "f30", "unknown") if f"AA/{name}" in shown] == [
+        "f2", "f4", "f5", "f9", "f10"
+    ]  # fmt: skip
+    assert shown.index("in 2 h") < shown.index("in 9 h") < shown.index("in 10 h")
