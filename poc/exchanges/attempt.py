@@ -87,7 +87,9 @@ class Attempt:
         for batch in batches:
             self.outcomes += batch.outcomes
             if batch.rejected or batch.notes:
-                self.findings += batch.notes[: MAX_SHOWN_FINDINGS - len(self.findings)]
+                if batch.notes:  # they are in no other place, while rows are in quarantine
+                    del self.findings[max(MAX_SHOWN_FINDINGS - len(batch.notes), 0) :]
+                    self.findings += batch.notes[:MAX_SHOWN_FINDINGS]
                 self.findings += first_findings(batch.rejected, MAX_SHOWN_FINDINGS - len(self.findings))
                 listed = batch.rejected[: MAX_LISTED_ROWS - len(self.quarantined_rows)]
                 self.quarantined_rows += [row.row for row in listed]

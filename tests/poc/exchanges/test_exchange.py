@@ -48,6 +48,19 @@ def test_a_file_of_many_batches_is_sent_slot_by_slot(start_partner, exchange_at,
     assert len(partner.held("n")) == 1700
 
 
+def test_a_note_on_a_file_is_listed_after_many_bad_rows(start_partner, exchange_at, good_csv, tmp_path):
+    """A receipt lists 20 findings; one that is about the whole file is among them, wherever it was found."""
+    path = good_csv(tmp_path / "a.csv", 300)
+    lines = path.read_text().splitlines()
+    lines[1:31] = [line.replace("2013,1,", "2013,13,") for line in lines[1:31]]
+    path.write_text("\n".join([*lines[:-1], lines[-1].replace("N14228", "Jürgen")]) + "\n")
+    dialect, budget = {"encoding": "cp1252"}, {"share": 1}
+    receipt = exchange_at(start_partner().url, path, level=4, block_bytes=5_000, dialect=dialect, budget=budget)
+    assert rows(receipt) == {"in": 300, "delivered": 269, "quarantined": 31}
+    assert len(receipt.findings) == 20
+    assert ["row 300: " in finding.note for finding in receipt.findings if finding.row == 0] == [True]
+
+
 @pytest.mark.parametrize("level", [1, 2, 3, 4])
 def test_the_same_bytes_are_received_once(start_partner, exchange_at, good_csv, tmp_path, level):
     """A known file, under any name, is already received: no row is counted and nothing is sent."""
