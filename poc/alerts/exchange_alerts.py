@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from poc.alerts.alert import Alert, plural
 from poc.ledger.queries import unfinished_exchanges
 from poc.ledger.schema import FEED
+from poc.retries.backoff import SCHEDULE_S
 from poc.text import truncate
 
 if TYPE_CHECKING:
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
 
     from poc.ledger.ledger import Ledger
 
-#: The kind of alert of an outcome that waits for a person, and the command that leads on.
+#: The kind of alert of an outcome that waits for a person, and the command that leads on. An exchange that a person has
+#: given up waits for nobody.
 KINDS_BY_OUTCOME = {
     "refused": ("over_budget", "milepost refused ls"),
     "failed": ("failed", "milepost outbox ls"),
-    "given_up": ("given_up", "milepost outbox resend {exchange}"),
     "ambiguous": ("ambiguous", "milepost outbox ls"),
 }
+
+#: The same of one that failed at the end of its schedule.
+GIVEN_UP = ("given_up", "milepost outbox resend {exchange}")
 
 
 def exchange_alerts(
@@ -85,9 +89,10 @@ def _waits_since(row: Mapping[str, Any], hours_begin: Mapping[tuple[str, str], d
 
 
 def _alert_of_exchange(row: Mapping[str, Any]) -> Alert:
-    kind, command = KINDS_BY_OUTCOME[row["outcome"]]
+    used_up = row["outcome"] == "failed" and row["failures"] >= len(SCHEDULE_S)
+    kind, command = GIVEN_UP if used_up else KINDS_BY_OUTCOME[row["outcome"]]
     ended_us = row["closed_at_us"] or row["opened_at_us"]
-    words = {"given_up": "retried as often as the schedule allows", "ambiguous": "may have arrived or not"}
+    words = {"ambiguous": "may have arrived or not"}
     return Alert(
         kind=kind,
         severity="warning" if row["outcome"] == "refused" else "critical",

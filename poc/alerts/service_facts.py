@@ -75,7 +75,7 @@ def service_facts(ledger: Ledger | None, partners: Mapping[str, Partner], now: d
             received = datetime.fromtimestamp(row["opened_at_us"] / 1_000_000, UTC)
             facts.due += 1
             facts.oldest_due_at = min(received, facts.oldest_due_at or received)
-        facts.failed += row["outcome"] in {"failed", "given_up"}
+        facts.failed += row["outcome"] == "failed"
         facts.refused += row["outcome"] == "refused"
     for row in quarantined_exchanges(ledger):
         of(row["partner"], row["feed"]).held_rows += row["rows"]

@@ -34,7 +34,8 @@ def unfinished_counts(ledger: Ledger) -> list[dict[str, Any]]:
 def unfinished_exchanges(ledger: Ledger) -> list[dict[str, Any]]:
     """Return the exchanges that are not done, newest first, each with its reason.
 
-    Refused files that a mended one has replaced, or that a person has discarded, are left out.
+    What waits for nobody is left out: exchanges that a person gave up, and refused files that a mended one has replaced
+    or a person has discarded.
     """
     names = (
         "id",
@@ -47,8 +48,13 @@ def unfinished_exchanges(ledger: Ledger) -> list[dict[str, Any]]:
         "opened_at_us",
         "closed_at_us",
         "due_at_us",
+        "failures",
     )
-    query = sa.select(*(EXCHANGE.c[name] for name in names)).where(sa.literal_column("outcome != 'done'"))
+    is_unfinished = (
+        sa.literal_column("outcome != 'done'"),
+        EXCHANGE.c.outcome != "given_up",
+    )  # the first for the index
+    query = sa.select(*(EXCHANGE.c[name] for name in names)).where(*is_unfinished)
     rows = _read(ledger, query.order_by(EXCHANGE.c.opened_at_us.desc(), EXCHANGE.c.file))
     _add_redelivery_notes(ledger, rows)
     if not any(row["outcome"] == "refused" for row in rows):

@@ -35,9 +35,10 @@ def us(ago):
     return int((NOW - ago).timestamp() * 1_000_000)
 
 
-def add_exchange(ledger, key, outcome, ago, file="a.csv"):
+def add_exchange(ledger, key, outcome, ago, file="a.csv", failures=0):
     """Add an exchange of AA/flights that was opened some time ago."""
     values = {"id": key, "partner": "AA", "feed": "flights", "sha256": key, "file": file, "size_bytes": 1, "attempt": 1}
+    values["failures"] = failures
     ledger.connection.execute(
         EXCHANGE.insert(),
         {**values, "outcome": outcome, "reason": "why", "opened_at_us": us(ago), "closed_at_us": us(ago)},
@@ -59,9 +60,10 @@ def test_a_quiet_workspace_has_no_alert(root, ledger):
 
 
 def test_each_exchange_that_waits_for_a_person_is_an_alert(root, ledger):
-    """Failed, given up and ambiguous files are critical, a refused one is a warning; each has its exchange's id."""
-    for key, outcome in (("e1", "failed"), ("e2", "given_up"), ("e3", "ambiguous"), ("e4", "refused")):
+    """Failed, given up by the schedule and ambiguous are critical, refused a warning; what a person gave up is none."""
+    for key, outcome in (("e1", "failed"), ("e3", "ambiguous"), ("e4", "refused"), ("e5", "given_up")):
         add_exchange(ledger, key, outcome, timedelta(hours=2), file=f"{key}.csv")
+    add_exchange(ledger, "e2", "failed", timedelta(hours=2), file="e2.csv", failures=10)
     assert alerts(root, ledger) == [
         ("failed", "critical", "AA/flights", "e1", 1),
         ("given_up", "critical", "AA/flights", "e2", 1),

@@ -65,7 +65,9 @@ def test_a_discarded_exchange_is_never_sent(make_cli):
     assert cli.json("outbox", "ls") == []
     cli.run("run")
     assert cli.delivered() == []
-    assert "given up: too late" in cli.run("status")
+    assert cli.json("status")["troubles"] == []  # it needs nobody any more
+    assert "1 given up; 12 rows in: 12 failed" in cli.run("status")
+    assert "given up: too late" in cli.run("find", key)
     assert "there is nothing to give up" in cli.error("outbox", "discard", key, "--why", "again")
 
 
