@@ -125,9 +125,9 @@ class OperatorQueue:
 
 
 def can_join(task: PendingFile, other: PendingFile) -> bool:
-    """Tell whether two files can be handed in as one pass: those of a feed, but no exchange that is resumed."""
+    """Tell whether two files can be one pass: files of a feed that are handed in, or exchanges of it to resume."""
     same_feed = (task.file.partner, task.file.feed) == (other.file.partner, other.file.feed)
-    return same_feed and not task.resume and not other.resume
+    return same_feed and bool(task.resume) == bool(other.resume)
 
 
 def group_passes(tasks: Iterable[PendingFile], *, together: bool) -> list[list[PendingFile]]:

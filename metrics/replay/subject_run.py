@@ -176,7 +176,7 @@ class SubjectRun:
         began_ns = time.monotonic_ns()
         request: dict[str, Any] = {"file": str(tasks[0].path)}
         if tasks[0].resume:
-            request = {"resume": tasks[0].resume}
+            request = {"resume": tasks[0].resume if len(tasks) == 1 else [task.resume for task in tasks]}
         elif self.takes_files:
             request = {"files": [str(task.path) for task in tasks]}
         self._program.send({**request, "partner": first.partner, "feed": first.feed, "now": at.isoformat()})
@@ -193,7 +193,7 @@ class SubjectRun:
             if self._program.ready.get("goes_on"):
                 results = [{**result, "due_at": (at + RETRY_DELAY).isoformat()} for result in results]
         else:
-            results = self._results(tasks, answer, in_list="files" in request)
+            results = self._results(tasks, answer, in_list="files" in request or len(tasks) > 1)
             spent = read_usage(self._program.pid, reset_peak=False).since(before)
         for task, result in zip(tasks, results, strict=True):
             self.queue.add_follow_up(task, result)

@@ -149,15 +149,6 @@ class Outbox:
                 body = read_body(self._folder / (file or self._key), start_byte, size_bytes)
             yield OutboundRequest(name, rows, body, joint)
 
-    def possibly_sent(self, *, keyed: bool) -> list[OutboundRequest]:
-        """Return the requests, without their bodies, that may have been sent when a run died.
-
-        `keyed`: include those reserved while the partner honoured idempotency keys; the ledger does not record when
-        they are sent.
-        """
-        states = {"sending", "keyed"} if keyed else {"sending"}
-        return [OutboundRequest(name, rows, b"") for name, rows, state, *_ in self._select_pending() if state in states]
-
     def _select_pending(self) -> list[Any]:
         rows = self._ledger.execute(SELECT_PENDING, {"key": self._key})
         if any("." in name for name, *_ in rows):  # halves were added after the requests that follow them
@@ -188,8 +179,7 @@ class Outbox:
 
     def mark_keyed(self) -> None:
         """Mark what is reserved as `keyed`: a person made it due, and it is sent with its key now."""
-        if any(state == "reserved" for _, _, state, *_ in self._select_pending()):
-            self._ledger.execute(MARK_KEYED, {"state": "keyed", "key": self._key})
+        self._ledger.execute(MARK_KEYED, {"state": "keyed", "key": self._key})
 
     def retry_failed(self, state: str) -> None:
         """Give the requests that were refused for good another state, so that they are sent again."""
@@ -226,6 +216,10 @@ class Outbox:
                 for half in halves
             ),
         )  # fmt: skip
+
+    def wait_for_disk(self, wait: bool) -> None:
+        """Set whether commits are on disk when they return; call it between transactions."""
+        self._ledger.wait_for_disk(wait)
 
     def commit_states(self) -> None:
         """Commit changes of states alone, so that the ledger is not locked while a file is read."""

@@ -18,9 +18,9 @@ from poc.delivery.outbox import Outbox
 from poc.delivery.sender import TransferStats
 from poc.errors import BadInput, ContractBreach, FileStillChanging, TryLater
 from poc.exchanges.attempt import Attempt
-from poc.exchanges.receipt import Receipt, reason_to_skip, skipped_receipt
+from poc.exchanges.receipt import Receipt, check_settings_unchanged, check_whole, reason_to_skip, skipped_receipt
 from poc.ledger.lookup import find_exchange
-from poc.pipeline.capabilities import StageContext, build_deliver_once, build_stages, equip, has_capability, new_window
+from poc.pipeline.capabilities import StageContext, build_deliver_once, build_stages, equip, new_window
 from poc.pipeline.small_file import encode_small
 from poc.pipeline.stage_timer import StageTimer
 from poc.quarantine.store import QuarantineStore
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
+    from poc.stages.deliver_file import DeliverFile
+    from poc.stages.deliver_once import DeliverOnce
     from poc.transports.source_file import FileVersion
 
 
@@ -95,30 +97,12 @@ def resume(prepared: PreparedFeed, entry: ExchangeRecord, now: datetime, ledger:
         BadInput: not all of them are: the file is needed.
         Unbalanced, TryLater: as for `exchange`.
     """
-    if not entry.whole:
-        raise BadInput(f"exchange {entry.exchange_id}: its file {entry.file} is needed to go on; hand it in again")
+    check_whole(entry)
     run = open_attempt(prepared, entry, ledger, now)
     try:
         return run.send_reserved()
     finally:
         run.end()
-
-
-def check_settings_unchanged(prepared: PreparedFeed, entry: ExchangeRecord) -> None:
-    """Refuse to continue a file that was begun under other settings, which would give other requests.
-
-    Raises:
-        BadInput: feed, contract or level were changed after rows of it were reserved.
-    """
-    if entry.whole or entry.reserved_to < 0:
-        return
-    what = f"exchange {entry.exchange_id} of {entry.file} was begun"
-    choice = "or give it up with `milepost outbox discard`"
-    if not has_capability("once", prepared.level):
-        raise BadInput(f"{what} at a level that remembers requests; go on at that level, {choice}")
-    if entry.settings_digest != prepared.settings_digest:
-        feed = f"{prepared.partner}/{prepared.feed_id}"
-        raise BadInput(f"{what} under other settings of {feed}; put them back, {choice}")
 
 
 def open_attempt(
@@ -197,10 +181,17 @@ class ExchangeRun:
 
     def send_reserved(self) -> Receipt:
         """Send the requests of a file that the ledger holds."""
-        context = self.context({}, None)
-        reasons = self.quarantine.reasons() if self.entry.rows["quarantined"] else {}
-        self.attempt.resume(build_deliver_once(context).resume(), reasons)
+        context, delivery = self.send_pending()
+        delivery.confirm()
         return self._close(context, {})
+
+    def send_pending(self, breakers: FeedBreakers | None = None) -> tuple[StageContext, DeliverOnce | DeliverFile]:
+        """Send the requests that the ledger holds; return the stage that confirms them, with its context."""
+        context = self.context({}, None, breakers)
+        reasons = self.quarantine.reasons() if self.entry.rows["quarantined"] else {}
+        delivery = build_deliver_once(context)
+        self.attempt.resume(delivery.resume(), reasons)
+        return context, delivery
 
     def end(self) -> None:
         """End the requests that are under way, and roll back what was not committed."""

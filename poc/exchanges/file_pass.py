@@ -4,7 +4,7 @@ Each file is split on its own. Then all are checked and mapped together, as one 
 looking up their cells. Their requests are reserved in one commit and sent in order, and what the partner confirmed is
 recorded in one commit. Every file keeps its own account, receipt, budget and quarantine. What a pass does not do better
 is left to `poc.exchanges.exchange`, in its turn: a file that is large, known already, or not readable. A pass that is
-killed leaves open exchanges, which the next run resumes.
+killed leaves open exchanges, which the next run resumes, those of files that are handed in again together.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from metrics.shares import share
 from poc.errors import FileStillChanging, LedgerDamaged, TryLater
 from poc.exchanges.exchange import exchange, open_attempt
 from poc.exchanges.joint_exchange import JointExchange
+from poc.exchanges.joint_resume import resume_together
 from poc.exchanges.pass_file import PassFile
 from poc.formats.joint_reader import JointRead, read_together
 from poc.pipeline.capabilities import has_capability, new_window
@@ -90,7 +91,7 @@ def exchange_files(
 
 @dataclass(frozen=True, slots=True)
 class _OpenedFile:
-    """A new file of a pass, with its bytes in memory. `spent_ns` is its time in each stage."""
+    """A file of a pass, new or interrupted, with its bytes in memory. `spent_ns` is its time in each stage."""
 
     path: Path
     version: FileVersion
@@ -101,9 +102,10 @@ class _OpenedFile:
 
 @dataclass(slots=True)
 class _Pass:
-    """The files of a pass: `waiting` are open and not exchanged yet, by their place in the pass.
+    """The files of a pass: `waiting` are new, opened and not exchanged yet, by their place in the pass.
 
-    `stopped` says why no file can be exchanged for the moment; the files that are left get this error at once.
+    `interrupted` are those whose rows are all in the ledger, as an earlier pass was killed. `stopped` says why no file
+    can be exchanged for the moment; the files that are left get this error at once.
     """
 
     prepared: PreparedFeed
@@ -111,6 +113,7 @@ class _Pass:
     ledger: Ledger
     opened: Callable[[Path, ExchangeRecord], None]
     waiting: dict[int, _OpenedFile] = field(default_factory=dict)
+    interrupted: dict[int, _OpenedFile] = field(default_factory=dict)
     results: dict[int, Receipt | Exception] = field(default_factory=dict)
     window: SendWindow = field(init=False)
     stopped: TryLater | None = None
@@ -131,13 +134,15 @@ class _Pass:
             self.exchange_waiting()
             self._exchange_alone(at, path)
             return
-        if self._size_bytes + file.version.size_bytes > MAX_PASS_BYTES:
+        others = self.waiting if file.entry.whole else self.interrupted
+        if others or self._size_bytes + file.version.size_bytes > MAX_PASS_BYTES:
             self.exchange_waiting()
-        self.waiting[at] = file
+        (self.interrupted if file.entry.whole else self.waiting)[at] = file
         self._size_bytes += file.version.size_bytes
 
     def exchange_waiting(self) -> None:
         """Exchange the files that wait, in their order: those that can be read as one batch together."""
+        self._resume_interrupted()
         waiting, self.waiting, self._size_bytes = self.waiting, {}, 0
         together: dict[int, PassFile] = {}
         read = self._read_batches(list(waiting.values()))
@@ -150,6 +155,15 @@ class _Pass:
             together = {}
             self._exchange_alone(at, file.path)
         self._exchange_together(together, read.rows)
+
+    def _resume_interrupted(self) -> None:
+        interrupted, self.interrupted = self.interrupted, {}
+        exchanges = [(file.entry, file.version) for file in interrupted.values()]
+        results = resume_together(self.prepared, exchanges, self._time(), self.ledger) if exchanges else []
+        for at, result in zip(interrupted, results, strict=True):
+            self.results[at] = result
+            if isinstance(result, TryLater):
+                self.stopped = result
 
     def _read_batches(self, files: Sequence[_OpenedFile]) -> JointRead:
         """Read the rows of each file, encoded or not; a file without a batch is exchanged alone."""
@@ -223,7 +237,7 @@ class _Pass:
         return self.now + timedelta(microseconds=(time.monotonic_ns() - self._began_ns) / 1000)
 
     def _open(self, path: Path) -> _OpenedFile | None:
-        """Open a new file, and read its bytes; None for one that is exchanged alone. Raises what opening it raises."""
+        """Open a file, and read its bytes; None for one that is exchanged alone. Raises what opening it raises."""
         began_ns = time.monotonic_ns()
         path.name.encode()
         source, version = open_regular(path)
@@ -235,7 +249,9 @@ class _Pass:
                 return None
         content = BytesIO(data)
         entry = self.ledger.find(self.prepared.partner, self.prepared.feed_id, path.name, sha256_hex(content))
-        if entry.outcome or any(file.entry.exchange_id == entry.exchange_id for file in self.waiting.values()):
+        is_interrupted = entry.outcome == "open" and entry.whole
+        others = {file.entry.exchange_id for file in (*self.waiting.values(), *self.interrupted.values())}
+        if (entry.outcome and not is_interrupted) or entry.exchange_id in others:
             return None
         content.seek(0)
         self.opened(path, entry)

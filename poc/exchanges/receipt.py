@@ -1,4 +1,4 @@
-"""The receipt: how one attempt at one exchange ended, and why a known file may need no attempt."""
+"""The receipt: how one attempt at one exchange ended, why a known file may need no attempt, and why it may get none."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from poc.batch import Account
+from poc.errors import BadInput
 from poc.ledger.due import LONGEST_WAIT_US, is_too_early
+from poc.pipeline.capabilities import has_capability
 from poc.quarantine.store import QuarantineStore
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from poc.batch import Finding
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
+    from poc.pipeline.prepared_feed import PreparedFeed
     from poc.transports.source_file import FileVersion
 
 
@@ -86,3 +89,26 @@ def skipped_receipt(entry: ExchangeRecord, ledger: Ledger, version: FileVersion,
         due_at_us=entry.due_at_us if still_due else None,
         file_version=version,
     )
+
+
+def check_whole(entry: ExchangeRecord) -> None:
+    """Raise BadInput where not all rows of an exchange are in the ledger."""
+    if not entry.whole:
+        raise BadInput(f"exchange {entry.exchange_id}: its file {entry.file} is needed to go on; hand it in again")
+
+
+def check_settings_unchanged(prepared: PreparedFeed, entry: ExchangeRecord) -> None:
+    """Refuse to continue a file that was begun under other settings, which would give other requests.
+
+    Raises:
+        BadInput: feed, contract or level were changed after rows of it were reserved.
+    """
+    if entry.whole or entry.reserved_to < 0:
+        return
+    what = f"exchange {entry.exchange_id} of {entry.file} was begun"
+    choice = "or give it up with `milepost outbox discard`"
+    if not has_capability("once", prepared.level):
+        raise BadInput(f"{what} at a level that remembers requests; go on at that level, {choice}")
+    if entry.settings_digest != prepared.settings_digest:
+        feed = f"{prepared.partner}/{prepared.feed_id}"
+        raise BadInput(f"{what} under other settings of {feed}; put them back, {choice}")

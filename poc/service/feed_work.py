@@ -7,7 +7,7 @@ from collections import deque
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from poc.delivery.outbox import remove_unused_files
 from poc.engine.precedence import PrecedenceEndpoint
@@ -24,13 +24,15 @@ from poc.service.runner import Runner, RunResult
 from poc.transports.inbox import complete_files, is_complete
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from poc.exchanges.receipt import Receipt
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
     from poc.service.run_settings import RunSettings
+
+T = TypeVar("T")
 
 #: Seconds for which a feed whose lease another process holds is tried: longer than a dead process keeps it.
 BUSY_WAIT_S = 18.0
@@ -180,18 +182,13 @@ class InboxWork:
         return prepared
 
     def _next(self, runner: Runner, most: int, *, later_turn: bool) -> list[RunResult]:
-        """Resume the next exchange, or exchange the next files, at most `most`; return what was run now."""
+        """Resume the next exchanges, or exchange the next files, at most `most`; return what was run now."""
         if self._entries:
-            return self._resume(runner, self._entries.popleft(), later_turn=later_turn)
+            count = min(most, len(self._entries)) if can_pass(runner.prepared) else 1
+            return self._resume(runner, [self._entries.popleft() for _ in range(count)], later_turn=later_turn)
         paths = self._take_files(runner.prepared, most, later_turn=later_turn)
         if len(paths) > 1:
-            results = runner.exchange_files(paths)
-            first_of = {id(result): path for path, result in reversed([*zip(paths, results, strict=True)])}
-            return [  # an error that ended the whole pass is one result; the other files are left to a later run
-                self._result(path, result)
-                for path, result in zip(paths, results, strict=True)
-                if first_of[id(result)] == path
-            ]
+            return [self._result(path, result) for path, result in without_repeats(paths, runner.exchange_files(paths))]
         return [self._exchange(runner, path) for path in paths]
 
     def _take_files(self, prepared: PreparedFeed, most: int, *, later_turn: bool) -> list[Path]:
@@ -240,17 +237,37 @@ class InboxWork:
             return RunResult(*self.key, path, error=as_exchange_error(error))
         return RunResult(*self.key, current_path, result, note=note)
 
-    def _resume(self, runner: Runner, entry: ExchangeRecord, *, later_turn: bool) -> list[RunResult]:
-        path = Path(entry.file)
+    def _resume(self, runner: Runner, entries: list[ExchangeRecord], *, later_turn: bool) -> list[RunResult]:
+        """Resume exchanges together, or one; see `poc.exchanges.joint_resume`."""
         try:
-            if not self._settings.selection.entry(entry):
-                return []
-            # between two turns, another process may have resumed it, or a person settled or discarded it
-            if later_turn and runner.ledger.get(entry.exchange_id) != entry:
-                return []
-            return [RunResult(*self.key, path, runner.resume(entry), entry=entry)]
+            # between two turns, another process may have resumed one, or a person settled or discarded it
+            wanted = [
+                entry
+                for entry in entries
+                if self._settings.selection.entry(entry)
+                and not (later_turn and runner.ledger.get(entry.exchange_id) != entry)
+            ]
+            results: list[Receipt | Exception] = (
+                runner.resume_together(wanted) if len(wanted) > 1 else [runner.resume(entry) for entry in wanted]
+            )
         except Exception as error:  # noqa: BLE001 (whatever one file raises, the others are exchanged)
-            return [RunResult(*self.key, path, error=as_exchange_error(error), entry=entry)]
+            wanted, results = entries, [error] * len(entries)
+        return [
+            RunResult(*self.key, Path(entry.file), error=as_exchange_error(result), entry=entry)
+            if isinstance(result, Exception)
+            else RunResult(*self.key, Path(entry.file), result, entry=entry)
+            for entry, result in without_repeats(wanted, results)
+        ]
+
+
+def without_repeats(items: Sequence[T], results: Sequence[Receipt | Exception]) -> list[tuple[T, Receipt | Exception]]:
+    """Return items with their results; an error that ended a whole pass once, as the others are left to a later run."""
+    first_of = {id(result): at for at, result in reversed([*enumerate(results)])}
+    return [
+        (item, result)
+        for at, (item, result) in enumerate(zip(items, results, strict=True))
+        if first_of[id(result)] == at
+    ]
 
 
 def as_exchange_error(error: Exception) -> ExchangeError:

@@ -8,12 +8,15 @@ start; and whether the service retries by itself what failed (`goes_on`), so tha
     -> {"resume": "6f2a...", "partner": "AA", "feed": "flights", "now": "2013-02-03T06:00:04+00:00"}
     -> {"files": ["/.../2014-01-06.csv", "/.../2014-01-07.csv"], "partner": "AA", "feed": "flights", "now": "..."}
     <- {"results": [{"outcome": "done", ...}, {"outcome": "refused", ...}]}
+    -> {"resume": ["6f2a...", "91c0..."], "partner": "AA", "feed": "flights", "now": "..."}
+    <- {"results": [{"outcome": "done", ...}, {"outcome": "done", ...}]}
     -> {"check": "/.../2013-W05.csv", "partner": "AA", "feed": "flights"}
     <- {"bad": [17, 203]}
 
-`resume` resumes an exchange that was `due` at its `due_at`. `check` lists every row of a file that breaks the contract,
-and exchanges nothing. `files` exchanges several files in one pass; a service that can says so in its first line
-(`takes_files`). The result of a file that could not be exchanged is its error.
+`resume` resumes an exchange that was `due` at its `due_at`, or several of one feed together, as `files` does. `check`
+lists every row of a file that breaks the contract, and exchanges nothing. `files` exchanges several files in one pass;
+a service that can says so in its first line (`takes_files`). The result of a file that could not be exchanged is its
+error.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from poc.config import workspace as config_workspace
 from poc.errors import BadInput, ExchangeError, UnexpectedError
 from poc.exchanges.exchange import exchange, resume
 from poc.exchanges.file_pass import exchange_files
+from poc.exchanges.joint_resume import resume_together
 from poc.ledger.ledger import open_ledger
 from poc.ledger.workspace_id import FIXED_ID
 from poc.pipeline.capabilities import HIGHEST_LEVEL, has_capability, retries_itself
@@ -42,8 +46,11 @@ from poc.transports.http import new_session
 from poc.transports.source_file import open_regular
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from poc.batch import Finding
     from poc.exchanges.receipt import Receipt
+    from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
 
@@ -78,6 +85,11 @@ def error_json(error: Exception) -> dict[str, Any]:
     return {"error": str(known), "exit_code": known.exit_code}
 
 
+def results_json(results: Sequence[Receipt | Exception]) -> dict[str, Any]:
+    """Return the results of several files as a JSON object of the protocol."""
+    return {"results": [error_json(part) if isinstance(part, Exception) else receipt_json(part) for part in results]}
+
+
 def find_invalid_rows(prepared: PreparedFeed, path: Path) -> list[int]:
     """Return the numbers of all rows of a file that break the contract; nothing is sent or stored.
 
@@ -109,16 +121,21 @@ def handle_request(request: dict[str, Any], prepared: PreparedFeed, ledger: Ledg
     if "files" in request:
         if not has_capability("pass", prepared.level):
             raise BadInput("this level exchanges one file at a time; send `file`, not `files`")
-        results = exchange_files(prepared, [Path(path) for path in request["files"]], now, ledger)
-        return {
-            "results": [error_json(part) if isinstance(part, Exception) else receipt_json(part) for part in results]
-        }
+        return results_json(exchange_files(prepared, [Path(path) for path in request["files"]], now, ledger))
     if "resume" not in request:
         return receipt_json(exchange(prepared, Path(request["file"]), now, ledger))
-    entry = ledger.get(request["resume"])
+    if isinstance(request["resume"], list):
+        entries = [find_exchange(ledger, key) for key in request["resume"]]
+        return results_json(resume_together(prepared, [(entry, None) for entry in entries], now, ledger))
+    return receipt_json(resume(prepared, find_exchange(ledger, request["resume"]), now, ledger))
+
+
+def find_exchange(ledger: Ledger, exchange_id: str) -> ExchangeRecord:
+    """Return an exchange by its id. Raises BadInput where there is none."""
+    entry = ledger.get(exchange_id)
     if entry is None:
-        raise BadInput(f"no exchange {request['resume']!r} in this ledger")
-    return receipt_json(resume(prepared, entry, now, ledger))
+        raise BadInput(f"no exchange {exchange_id!r} in this ledger")
+    return entry
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from poc.errors import BadInput
 from poc.exchanges.exchange import exchange, resume
 from poc.exchanges.file_pass import exchange_files
+from poc.exchanges.joint_resume import resume_together
 from poc.exchanges.receipt import Receipt
 from poc.service.run_event import RunTimer
 
@@ -101,14 +102,29 @@ class Runner:
 
         began = RunTimer.start(self.prepared, "", 0, now, self.release)
         results = exchange_files(self.prepared, paths, now, self.ledger, opened)
+        self._record_ends([timers[path] for path in paths], results, began)
+        return results
+
+    def resume_together(self, entries: Sequence[ExchangeRecord]) -> list[Receipt | Exception]:
+        """Resume exchanges in one pass, as `exchange_files` exchanges files."""
+        now = self.clock()
+        timers = [RunTimer.start(self.prepared, entry.file, entry.opened_at_us, now, self.release) for entry in entries]
+        for timer, entry in zip(timers, entries, strict=True):
+            self.recorder.record(timer.started(entry), started=True)
+        began = RunTimer.start(self.prepared, "", 0, now, self.release)
+        results = resume_together(self.prepared, [(entry, None) for entry in entries], now, self.ledger)
+        self._record_ends(timers, results, began)
+        return results
+
+    def _record_ends(self, timers: Sequence[RunTimer], results: list[Receipt | Exception], began: RunTimer) -> None:
+        """Record the ends of the runs of a pass, each with its share of the time since `began`."""
         ran = [(at, result) for at, result in enumerate(results) if isinstance(result, Receipt)]
-        events = [timers[paths[at]].ended(receipt, by_person=self.by_person) for at, receipt in ran]
+        events = [timers[at].ended(receipt, by_person=self.by_person) for at, receipt in ran]
         for (at, _), event in zip(ran, began.share_pass(events), strict=True):
             try:
                 self.recorder.record(event)
             except Exception as error:  # noqa: BLE001 (as where its run is recorded on its own: the others go on)
                 results[at] = error
-        return results
 
     def resume(self, entry: ExchangeRecord) -> Receipt:
         """Resume an exchange whose rows are all in the ledger. Raises what `poc.exchanges.exchange.resume` raises."""

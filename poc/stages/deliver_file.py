@@ -81,6 +81,9 @@ class DeliverFile:
             self._publish()
         yield self._outcome(self.pending_rows)
 
+    def confirm(self) -> None:
+        """Do nothing: a delivery into a folder has no requests."""
+
     def _open_part(self) -> PartFile | None:
         self.before_send()
         try:

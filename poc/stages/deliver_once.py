@@ -64,36 +64,52 @@ class DeliverOnce:
             self.delivery.outbox.discard_unreserved()
 
     def resume(self) -> Iterator[RowOutcome]:
-        """Send the requests in the outbox, and yield the outcomes of their rows."""
-        self._settle_interrupted()
-        settled: set[str] = set()
-        for part in self.delivery.outbox.states():
+        """Send the requests in the outbox, and yield the outcomes of their rows; then `confirm` what was accepted."""
+        states = self._settle_interrupted()
+        if self.delivery.honours_keys:
+            self.delivery.outbox.wait_for_disk(False)  # as after a reservation: what is lost is sent again by its key
+        settled = {part.name for part in states if part.state in {"failed", "ambiguous", "accepted"}}
+        for part in states:
             if part.state in {"failed", "ambiguous"}:
-                settled.add(part.name)
                 yield RowOutcome(part.state, part.rows, part.code, part.note)
             elif part.state == "accepted":
                 self.delivery.note_confirmed(part.name)
                 yield RowOutcome("delivered", part.rows)
-        # a person may have made the refused ones due since
-        pending = (request for request in self.delivery.outbox.pending() if request.name not in settled)
-        yield from self.delivery.send(pending, committed=False)
+        if len(settled) < len(states):
+            # a person may have made the refused ones due since
+            pending = (request for request in self.delivery.outbox.pending() if request.name not in settled)
+            yield from self.delivery.send(pending, committed=False)
+
+    def confirm(self) -> None:
+        """Remove what the partner has confirmed from the outbox, with the next commit."""
         self.delivery.confirm()
 
-    def _settle_interrupted(self) -> None:
-        """Mark requests as ambiguous that an attempt may have been sending when it died."""
+    def _settle_interrupted(self) -> list[RequestState]:
+        """Mark requests as ambiguous that an attempt may have been sending when it died; return the states of all.
+
+        Where keys were honoured, the ledger does not record when a request is sent.
+        """
+        outbox, keys = self.delivery.outbox, self.delivery.honours_keys
+        states = outbox.states()
+        interrupted = {"sending"} if keys else {"sending", "keyed"}
+        changing = {*interrupted, *(["reserved"] if keys else []), *(["failed"] if self.retry_failed else [])}
+        if changing.isdisjoint(part.state for part in states):
+            return states
+        outbox.wait_for_disk(True)
         if self.retry_failed:
-            self.delivery.outbox.retry_failed("keyed" if self.delivery.honours_keys else "reserved")
-        if self.delivery.honours_keys:
-            self.delivery.outbox.mark_keyed()
-        for request in self.delivery.outbox.possibly_sent(keyed=not self.delivery.honours_keys):
-            self.delivery.outbox.set_state(request.name, "ambiguous", INTERRUPTED, "died")
-        self.delivery.outbox.commit_states()
+            outbox.retry_failed("keyed" if keys else "reserved")
+        if keys:
+            outbox.mark_keyed()
+        for part in states:
+            if part.state in interrupted:
+                outbox.set_state(part.name, "ambiguous", INTERRUPTED, "died")
+        outbox.commit_states()
+        return outbox.states()
 
     def _unconfirmed_before(self) -> dict[str, list[RequestState]]:
         """Return the requests that an earlier attempt did not confirm, by their slot."""
-        self._settle_interrupted()
         by_slot: dict[str, list[RequestState]] = {}
-        for part in self.delivery.outbox.states():
+        for part in self._settle_interrupted():
             by_slot.setdefault(part.name.split(".")[0], []).append(part)
         return by_slot
 

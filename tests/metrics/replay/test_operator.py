@@ -86,8 +86,8 @@ def test_a_killed_service_that_resumes_by_itself_needs_no_operator():
     )
 
 
-def test_files_due_at_the_same_time_are_one_pass_and_resumed_exchanges_are_not():
-    """Files of one feed that a kill left come again together; another feed's and a resumed exchange come alone."""
+def test_what_is_due_at_the_same_time_is_one_pass_of_files_or_of_resumed_exchanges():
+    """Files of one feed that a kill left come again together, and so do its exchanges; another feed's come alone."""
     first, second = PendingFile(FILE), PendingFile(replace(FILE, path=Path("b.csv")))
     other = PendingFile(replace(FILE, partner="UA"))
     queue = OperatorQueue()
@@ -101,8 +101,7 @@ def test_files_due_at_the_same_time_are_one_pass_and_resumed_exchanges_are_not()
     assert passes == [
         [("AA", "a.csv", ""), ("AA", "b.csv", "")],
         [("UA", "a.csv", "")],
-        [("AA", "a.csv", "x1")],
-        [("AA", "a.csv", "x2")],
+        [("AA", "a.csv", "x1"), ("AA", "a.csv", "x2")],
     ]
 
 
