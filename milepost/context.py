@@ -115,7 +115,7 @@ class WorkspaceContext:
     @cached_property
     def built(self) -> int:
         """The highest service level that is built."""
-        from poc.pipeline.capabilities import HIGHEST_LEVEL
+        from poc.pipeline.levels import HIGHEST_LEVEL
 
         return HIGHEST_LEVEL
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from docs.generator.markdown import code, table
 from poc.delivery.request_delivery import TOO_LARGE
-from poc.pipeline.capabilities import HIGHEST_LEVEL, LINE
+from poc.pipeline.capabilities import LINE
+from poc.pipeline.levels import HIGHEST_LEVEL
 from poc.retries.backoff import SCHEDULE_S
 from poc.stages.retry import is_about_address
 from poc.transports.http_outcome import status_failure

@@ -19,6 +19,7 @@ from poc.delivery.request_delivery import RequestDelivery
 from poc.delivery.send_window import SendWindow
 from poc.delivery.sender import RequestSender, TransferStats
 from poc.errors import BadInput
+from poc.pipeline.levels import HIGHEST_LEVEL
 from poc.prefetch import prefetch
 from poc.stages.check import Check
 from poc.stages.deliver import Deliver
@@ -180,9 +181,6 @@ LINE = (
 
 #: The stages that all files of a pass have together, and the delivery.
 OUTSIDE_OF_FILES = frozenset({"check", "map", "ahead", "once"})
-
-#: The highest level that is built.
-HIGHEST_LEVEL = 5
 
 
 def equip(level: int, context: StageContext) -> None:

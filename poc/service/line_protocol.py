@@ -38,7 +38,8 @@ from poc.exchanges.file_pass import exchange_files
 from poc.exchanges.joint_resume import resume_together
 from poc.ledger.ledger import open_ledger
 from poc.ledger.workspace_id import FIXED_ID
-from poc.pipeline.capabilities import HIGHEST_LEVEL, has_capability, retries_itself
+from poc.pipeline.capabilities import has_capability, retries_itself
+from poc.pipeline.levels import HIGHEST_LEVEL
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.service.runner import tune_garbage_collector
 from poc.stages.check import Check

@@ -9,7 +9,7 @@ from poc.config import workspace
 from poc.contract import contract
 from poc.errors import BadInput
 from poc.mapping.look_ups import read_look_up_files
-from poc.pipeline.capabilities import HIGHEST_LEVEL
+from poc.pipeline.levels import HIGHEST_LEVEL
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.stages.map import Map
 from poc.transports.http import new_session

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from poc.errors import BadInput, DeliveryFailed
-from poc.pipeline.capabilities import HIGHEST_LEVEL
+from poc.pipeline.levels import HIGHEST_LEVEL
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.transports.http import HttpEndpoint, new_session
 

@@ -198,7 +198,7 @@ def test_measure_uses_the_highest_level(workspace, monkeypatch):
     """By default the monolith is measured against the highest level of the service."""
     import metrics.replay.measurement
     from metrics.errors import BadInput
-    from poc.pipeline.capabilities import HIGHEST_LEVEL
+    from poc.pipeline.levels import HIGHEST_LEVEL
 
     asked = []
 

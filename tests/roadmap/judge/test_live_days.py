@@ -10,7 +10,7 @@ import pytest
 from metrics.events import RunEvent, RunKey
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
-from poc.pipeline.capabilities import HIGHEST_LEVEL
+from poc.pipeline.levels import HIGHEST_LEVEL
 from roadmap.judge.evaluate import evaluate, judge_all, judge_as_of
 from roadmap.plan.loader import load_plan
 from roadmap.plan.template import live_template

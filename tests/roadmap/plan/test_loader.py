@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import roadmap
-from poc.pipeline.capabilities import HIGHEST_LEVEL
+from poc.pipeline.levels import HIGHEST_LEVEL
 from roadmap.errors import PlanError
 from roadmap.plan import loader, milestones
 from roadmap.plan.template import live_template
