@@ -50,11 +50,12 @@ def unfinished_exchanges(ledger: Ledger) -> list[dict[str, Any]]:
         "due_at_us",
         "failures",
     )
-    is_unfinished = (
+    # the first is exactly the condition of the index, so that SQLite uses it
+    unfinished: list[sa.ColumnElement[bool]] = [
         sa.literal_column("outcome != 'done'"),
         EXCHANGE.c.outcome != "given_up",
-    )  # the first for the index
-    query = sa.select(*(EXCHANGE.c[name] for name in names)).where(*is_unfinished)
+    ]
+    query = sa.select(*(EXCHANGE.c[name] for name in names)).where(*unfinished)
     rows = _read(ledger, query.order_by(EXCHANGE.c.opened_at_us.desc(), EXCHANGE.c.file))
     _add_redelivery_notes(ledger, rows)
     if not any(row["outcome"] == "refused" for row in rows):
