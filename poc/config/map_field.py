@@ -138,6 +138,13 @@ class MapField(Strict):
         number = float(times)
         return number if Decimal(repr(number)) == times else str(times)
 
+    @field_validator("value", "default", mode="before")
+    @classmethod
+    def _is_constant(cls, value: Any) -> Any:
+        if value is not None and not isinstance(value, str | int | float | Decimal):
+            raise ValueError("must be a text, a number or a boolean; write a date in quotes")
+        return value
+
     @field_validator("format")
     @classmethod
     def _has_known_directives(cls, text: str | None) -> str | None:

@@ -36,6 +36,9 @@ MULTIBYTE = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
 #: A word with a character beyond ASCII.
 WORD = re.compile(r"\w*[^\x00-\x7f]\w*")
 
+#: Characters whose bytes in UTF-8 no other text has: a byte order mark, and the mark of a character that was lost.
+ALWAYS_UTF8 = "\ufeff\ufffd"
+
 #: Error code of a suspect row, and of a note on a file that has one.
 SUSPECT, NOTE = "encoding-error", "encoding-note"
 
@@ -106,6 +109,8 @@ def utf8_word(line: bytes, codec: str) -> str:
 @lru_cache(maxsize=4096)
 def tells_apart(char: str, codec: str) -> bool:
     """Return whether a character beyond ASCII, read from UTF-8, is more probable than what the codec makes of it."""
+    if char in ALWAYS_UTF8:
+        return True
     if char.isascii():
         return False
     try:

@@ -68,7 +68,8 @@ def test_a_letter_that_the_encoding_lacks_is_suspect_where_its_bytes_are_control
     assert utf8_word("1,Ł".encode(), "iso8859-1") == "Ł"
 
 
-def test_a_header_of_utf_8_names_the_encoding(read):
-    """Not only the columns that the contract lacks."""
+@pytest.mark.parametrize("header", ["a,größe", "\ufeffa,b", "a,b\ufffd"])
+def test_a_header_of_utf_8_names_the_encoding(read, header):
+    """Not only the columns that the contract lacks; spreadsheets begin a file with a byte order mark."""
     with pytest.raises(ContractBreach, match="the encoding looks like `utf-8`, the feed says `cp1252`"):
-        read("a,größe\n1,2\n", encoding="cp1252")
+        read(f"{header}\n1,2\n", encoding="cp1252")
