@@ -41,7 +41,7 @@ SELECT_TARGETS = sa.select(c.target).where(c.state == "pending").distinct()
 _SAME = sa.and_(c.id == sa.bindparam("of_id"), c.target == sa.bindparam("of_target"), c.state == "pending")
 CLAIM = (
     sa.update(NOTIFICATION)
-    .where(_SAME, c.next_at_us == sa.bindparam("of_time"), c.attempts == sa.bindparam("of_attempts"))
+    .where(_SAME, c.attempts == sa.bindparam("of_attempts"))  # else another process has claimed it
     .values(next_at_us=sa.bindparam("lost_at_us"), attempts=c.attempts + 1, owner=sa.bindparam("new_owner"))
     .returning(c.attempts)
 )
@@ -119,7 +119,7 @@ def claim_next(ledger: Ledger, target: str, now_us: int) -> Notification | None:
         if waits or not (is_due or (owner and is_dead(owner))):
             continue
         claim = {
-            "of_id": notification.id, "of_target": target, "of_time": next_at_us, "of_attempts": notification.attempts,
+            "of_id": notification.id, "of_target": target, "of_attempts": notification.attempts,
             "lost_at_us": now_us + int(CLAIM_S * 1_000_000), "new_owner": process_id(),
         }  # fmt: skip
         claimed = ledger.execute(CLAIM, claim)

@@ -62,16 +62,17 @@ def test_two_processes_record_an_alert_once(make_workspace, ledger, down):
 def test_the_second_of_two_at_once_sees_what_the_first_recorded(make_workspace, ledger, down, monkeypatch):
     """Between its look and its transaction another process records the same."""
     workspace = make_workspace(OPS)
-    begin = ledger.begin
+    begin, begun = ledger.begin, []
 
     def begin_late():
+        begun.append(True)
         with closing(open_ledger(workspace.ledger)) as other:
             Recording(workspace, [down], [], NOW).record(other)
         begin()
 
     monkeypatch.setattr(ledger, "begin", begin_late)
     Recording(workspace, [down], [], NOW).record(ledger)
-    assert recorded(ledger, "phase") == ["begun"]
+    assert (begun, recorded(ledger, "phase")) == ([True], ["begun"])
 
 
 def test_a_new_target_is_told_of_what_is_open(make_workspace, ledger, down):

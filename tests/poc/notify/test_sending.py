@@ -13,6 +13,7 @@ from poc.alerts.open_alerts import open_alerts
 from poc.ledger.ledger import open_ledger
 from poc.ledger.schema import NOTIFICATION
 from poc.notify.notification import NotSent
+from poc.notify.notification_store import CLAIM, claim_next
 from poc.notify.recording import Recording
 from poc.notify.sending import send_due
 
@@ -130,6 +131,23 @@ def test_two_processes_never_send_the_same(make_workspace, ledger, down):
             seen.append(send(other, {"ops": Target()}))
 
     assert (send(ledger, {"ops": sending}), seen) == ([""], [[]])
+
+
+def test_of_two_processes_that_read_the_same_one_sends_it(make_workspace, ledger, down, monkeypatch):
+    """Between the reading and the claim of one, the other claims it."""
+    Recording(make_workspace(OPS), [down], [], NOW).record(ledger)
+    first = []
+    with closing(open_ledger(ledger.path)) as other:
+        execute = other.execute
+
+        def execute_late(statement, *values):
+            if statement is CLAIM and not first:
+                first.append(claim_next(ledger, "ops", NOW_US))
+            return execute(statement, *values)
+
+        monkeypatch.setattr(other, "execute", execute_late)
+        assert claim_next(other, "ops", NOW_US) is None
+    assert [notification.phase for notification in first] == ["begun"]
 
 
 def test_messages_to_a_removed_target_are_given_up(make_workspace, ledger, down):
