@@ -42,7 +42,7 @@ class Target:
 
 def send(ledger, senders, seconds=0):
     """Send what is due some seconds after `NOW`; return the errors of the attempts."""
-    attempts = send_due(ledger, senders, lambda: NOW_US + seconds * SECOND_US, lambda: 1.0)
+    attempts = send_due(ledger, senders, lambda: NOW_US + int(seconds) * SECOND_US, lambda: 1.0)
     return [attempt.error for attempt in attempts]
 
 
@@ -148,6 +148,18 @@ def test_of_two_processes_that_read_the_same_one_sends_it(make_workspace, ledger
         monkeypatch.setattr(other, "execute", execute_late)
         assert claim_next(other, "ops", NOW_US) is None
     assert [notification.phase for notification in first] == ["begun"]
+
+
+def test_a_clock_that_was_ahead_holds_nothing_back(make_workspace, ledger, down):
+    """What was recorded and tried under a clock a year ahead is sent when the clock is right, as is what comes then."""
+    workspace, year = make_workspace(OPS + '\ndigest = "13:00"'), timedelta(days=365)
+    Recording(workspace, [down], [], NOW + year).record(ledger)
+    assert send(ledger, {"ops": Target("no")}, year.total_seconds()) == ["no"]
+    Recording(workspace, [], [], NOW).record(ledger)
+    Recording(workspace, [], [], NOW + timedelta(hours=1)).record(ledger)
+    ops = Target()
+    send(ledger, {"ops": ops}, 3600)
+    assert [notification.phase for notification in ops.taken] == ["begun", "ended", "digest"]
 
 
 def test_messages_to_a_removed_target_are_given_up(make_workspace, ledger, down):
