@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from poc.config.workspace import Workspace, load_workspace
@@ -39,11 +40,11 @@ class LiveWorkspace:
         self.current = workspace
         self._report = report
         self._note = note
-        self._read = self._seen = signature(workspace.root)
+        self._read = self._seen = signature(workspace)
 
     def refresh(self) -> Workspace:
         """Return the workspace, read again if its files have changed and have stayed so since the last call."""
-        now = signature(self.current.root)
+        now = signature(self.current)
         if now != self._read and now == self._seen:  # an editor has finished writing
             self._read = now
             self._load()
@@ -115,9 +116,17 @@ def changes(before: dict[str, Partner], now: dict[str, Partner]) -> Iterator[str
             yield f"partner {name} has changed: its file was read again"
 
 
-def signature(root: Path) -> Signature:
+def signature(workspace: Workspace) -> Signature:
     """Return what tells whether files of the configuration have changed, without reading any of them."""
-    return frozenset(_stats(root))
+    return frozenset([*_stats(workspace.root), *_look_up_stats(workspace)])
+
+
+def _look_up_stats(workspace: Workspace) -> Iterator[tuple[str, int, int]]:
+    feeds = (feed for partner in workspace.partners.values() for feed in partner.feed.values())
+    for name in {field.lookup_file for feed in feeds for field in feed.map if field.lookup_file}:
+        with suppress(OSError):
+            status = (workspace.root / name).stat()
+            yield name, status.st_mtime_ns, status.st_size
 
 
 def _stats(root: Path) -> Iterator[tuple[str, int, int]]:

@@ -52,6 +52,27 @@ def test_a_new_and_a_changed_partner_are_used_and_reported_once(live):
     assert reported[2:] == ["partner BB is gone: its files are not exchanged any more"]
 
 
+def test_a_look_up_that_breaks_is_named_once_and_again_when_it_is_in_order(live):
+    """The partner goes on with the look-up as it was; its file is read again when it changes, wherever it lies."""
+    live, root, reported = live
+    (root / "codes.csv").write_text("from,to\nJFK,1\n")
+    edit(
+        root / "partners/AA.toml",
+        '{ to = "from", from = "origin" }',
+        '{ to = "from", from = "origin", lookup_file = "codes.csv" }',
+    )
+    refresh(live)
+    assert "AA" in refresh(live).partners
+    edit(root / "codes.csv", "JFK,1", "JFK")
+    assert "codes.csv: line 2 has 1 cells instead of two" in refresh(live).unused_changes["AA"]
+    edit(root / "codes.csv", "JFK", "JFK,2")
+    assert refresh(live).unused_changes == {}
+    assert [text.split(":")[0] for text in reported[1:]] == [
+        str(root / "partners/AA.toml"),
+        "partner AA is in order again",
+    ]
+
+
 @pytest.mark.parametrize("broken", ["partner", "contract", "map", "settings"])
 def test_a_broken_change_keeps_the_last_good_one_and_is_named_once(live, broken):
     """The service goes on as before, and says when the file is in order again."""
