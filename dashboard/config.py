@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from dashboard.access.settings import Access
     from dashboard.actions.act import Doer
+    from dashboard.repairs import ListHeld, ReadHeld
     from dashboard.service_state import ServiceState
 
 
@@ -33,3 +34,5 @@ class Config:
     exchange_notes: Callable[[], Mapping[str, str]] = dict  #: what to say of some exchanges, by their ids
     access: Access | None = None  #: how people sign in; None: nobody does, and only this machine is served
     doers: Mapping[str, Doer] = field(default_factory=dict)  #: what does each act; none without a service
+    list_held: ListHeld | None = None  #: lists the files with quarantined rows; None: there is no service
+    read_held: ReadHeld | None = None  #: reads the quarantined rows of one

@@ -27,13 +27,14 @@ SETTINGS: dict[str, Any] = {
     "threads": 4,
     "connection_limit": 2 * MAX_CONNECTIONS,
     "asyncore_use_poll": True,  # select() takes no file number above 1,023
-    "max_request_body_size": 1 << 16,
+    "max_request_body_size": 1 << 16,  # of a form
 }
 
 
-def make_server(app: Callable[..., Any], listener: socket.socket) -> Any:
-    """Return a server of a WSGI application on a listening socket, with bounded connections."""
-    server = create_server(app, sockets=[listener], **SETTINGS)
+def make_server(app: Callable[..., Any], listener: socket.socket, max_body_bytes: int | None = None) -> Any:
+    """Return a server of a WSGI application on a listening socket, with bounded connections and bodies."""
+    limit = {} if max_body_bytes is None else {"max_request_body_size": max_body_bytes}
+    server = create_server(app, sockets=[listener], **(SETTINGS | limit))
     server.channel_class = BoundedChannel
     return server
 

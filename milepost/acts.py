@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from dashboard.actions.act import Doer
     from milepost.context import WorkspaceContext
     from poc.cli.console import Done
+    from poc.cli.operations.repair import EditReader
     from roadmap.cli.record import Recorded
 
 
 def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
     """Return what does each act, by its name; see `dashboard.actions.act`."""
     from poc.cli import acts
+    from poc.cli.operations import repair
     from roadmap.cli.record import DecisionOrder, SpendingOrder, record_decision_on, record_spending_on
 
     def now_us() -> int:
@@ -43,7 +45,19 @@ def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
     doers["spend"] = lambda target, fields, _who: record_spending_on(
         context, target, SpendingOrder(parse_amount(fields["amount"]), fields["note"], None), now_us()
     )
+    doers["replay"] = lambda target, fields, _who: repair.replay_rows(context, target, edits_of_form(fields))
+    doers["discard_rows"] = lambda target, fields, _who: repair.discard_rows(context, target, (), fields["why"])
     return {name: in_words(doer) for name, doer in doers.items()}
+
+
+def edits_of_form(fields: Mapping[str, str]) -> EditReader:
+    """Return the reader of the rows of a form: an uploaded export, or each row as text."""
+    from poc.cli.operations.repair import edits_of_export, edits_of_texts
+
+    if "export" in fields:
+        return edits_of_export(fields["export"].encode("latin-1"), "the file")  # a character is a byte of it
+    rows = {name.removeprefix("row-"): text for name, text in fields.items()}
+    return edits_of_texts({int(number): text for number, text in rows.items() if number.isdecimal()})
 
 
 def parse_day(text: str) -> date | None:

@@ -14,6 +14,7 @@ from metrics.process_end import STOP_S
 from metrics.terminal import print_line
 from milepost.acts import make_doers
 from milepost.jobs import JobWatch, reporting_errors
+from milepost.repairs import list_held, read_held
 from milepost.service_state import read_exchange_notes, read_service_state
 from milepost.web_access import make_access
 from poc.cli.operations.log_options import log_options, logger_of, new_run_id
@@ -192,6 +193,8 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
         spool=context.workspace.spool if context.clock == "live" else None,
         keep_s=VIEW_KEPT_S,
         doers=make_doers(context),
+        list_held=partial(list_held, context),
+        read_held=partial(read_held, context),
         access=make_access(context.workspace.settings.web, context.root),
         service=(lambda: read_service_state(live.current, datetime.now(UTC), os.environ))
         if context.clock == "live"

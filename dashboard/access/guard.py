@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from dashboard.access.settings import Access
 
+#: The most bytes of a form, and of one with rows or a file, which only somebody who may send it gets read.
+MAX_FORM_BYTES, MAX_UPLOAD_BYTES = 1 << 16, 4 << 20
+
 #: The field of a form that holds the key of the session.
 FORM_KEY = "form_key"
 
@@ -32,6 +35,7 @@ def check_request(access: Access) -> BaseResponse | None:
     host = request.headers.get("Host", "")
     if host.casefold() != access.host.casefold() and not LOCAL_HOSTS.fullmatch(host):
         abort(403, f"This dashboard is at {access.public_url}.")
+    request.max_content_length = MAX_FORM_BYTES
     demanded = demand(request.endpoint)
     visitor = find_visitor(access)
     g.visitor = visitor
@@ -44,6 +48,7 @@ def check_request(access: Access) -> BaseResponse | None:
     if demanded is None or not visitor.may(demanded):
         abort(403, f"{visitor.name} ({visitor.role}) may not do this; it needs the permission “{demanded}”.")
     if request.method not in READ_METHODS:
+        request.max_content_length = request.max_form_memory_size = MAX_UPLOAD_BYTES
         check_form(visitor)
     return None
 

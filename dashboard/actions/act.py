@@ -38,6 +38,7 @@ class Act:
     button: str  #: on the button that does it
     explains: str  #: what it does, one sentence
     fields: tuple[Field, ...] = ()
+    has_rows: bool = False  #: its form also has rows, `row-NUMBER`, or the file `export`
 
 
 WHY = Field(name="why", label="Why")
@@ -76,6 +77,20 @@ ACTS: Mapping[str, Act] = {
             permission="operate",
             button="Discard",
             explains="Give the refused file up. It stays in var/refused.",
+            fields=(WHY,),
+        ),
+        Act(
+            name="replay",
+            permission="operate",
+            button="Check and send",
+            explains="Check these rows again, and send the valid ones.",
+            has_rows=True,
+        ),
+        Act(
+            name="discard_rows",
+            permission="operate",
+            button="Give all of these rows up",
+            explains="Give up all rows of this file that are in quarantine. They are never sent.",
             fields=(WHY,),
         ),
         Act(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,5 +54,21 @@ def milestone_forms(code: str, decisions: int, entries: int, visitor: Visitor | 
     return {
         name: ActForm(act=ACTS[name], target=code, token=form_token(visitor, name, code, str(state)))
         for name, state in states.items()
+        if visitor.may(ACTS[name].permission)
+    }
+
+
+def repair_forms(exchange: str, visitor: Visitor | None) -> dict[str, ActForm]:
+    """Return the forms on the held rows of an exchange by the name of their act; none for somebody who may not act.
+
+    Each page has tokens of its own, because the same rows may be sent again after the contract has changed. A row is
+    sent once in any case: it has left quarantine then.
+    """
+    if visitor is None or not visitor.form_key:
+        return {}
+    page = secrets.token_hex(8)
+    return {
+        name: ActForm(act=ACTS[name], target=exchange, token=form_token(visitor, name, exchange, page))
+        for name in ("replay", "discard_rows")
         if visitor.may(ACTS[name].permission)
     }

@@ -23,12 +23,23 @@ UNDER_WAY = "This was begun already, and its end is not recorded yet. Look at th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """An act on a target, as a form asks for it. `key` is the same for each time that this form is sent."""
+    """An act on a target, as a form asks for it.
+
+    `fields` are recorded in the audit log, `payload` is not: it holds values of partners' rows. `token` is that of the
+    form.
+    """
 
     act: Act
     target: str
     fields: Mapping[str, str]
-    key: str
+    token: str
+    payload: Mapping[str, str]
+
+    @property
+    def key(self) -> str:
+        """The key under which the act is done once: it is the same where the form is sent again unchanged."""
+        parts = (self.token, self.act.name, self.target, sorted(self.fields.items()), sorted(self.payload.items()))
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
 def form_token(visitor: Visitor, act: str, target: str, state: str) -> str:
@@ -52,7 +63,7 @@ def perform(path: Path, order: Order, doer: Doer, actor: Actor) -> str:
     if earlier := _claim(path, order, actor):
         return earlier
     try:
-        text = doer(target, order.fields, actor.name)
+        text = doer(target, {**order.fields, **order.payload}, actor.name)
     except NotDone as error:
         with change_access(path) as connection:
             connection.execute("DELETE FROM act WHERE key = ?", (order.key,))

@@ -43,17 +43,25 @@ def _view(act: Act) -> Callable[[], Response | tuple[str, int]]:
                 return _problem(act, problem, back, 400)
         if not token or not request.form.get("target"):
             return _problem(act, "The form is not complete. Load the page again.", back, 400)
-        order = Order(act=act, target=request.form["target"], fields=fields, key=token)
+        payload = _rows() if act.has_rows else {}
+        order = Order(act=act, target=request.form["target"], fields=fields, token=token, payload=payload)
         actor = Actor(visitor.name, request.remote_addr or "", access.now_us())
         try:
             perform(access.path, order, doer, actor)
         except NotDone as error:
             return _problem(act, str(error), back, 409)
         response = redirect(back, 303)
-        response.set_cookie(DONE, token, max_age=60, secure=access.is_https, httponly=True, samesite="Lax")
+        response.set_cookie(DONE, order.key, max_age=60, secure=access.is_https, httponly=True, samesite="Lax")
         return response
 
     return do
+
+
+def _rows() -> dict[str, str]:
+    """Return the rows of the form, `row-NUMBER`, as typed; or its file, `export`, a character for each byte."""
+    if upload := request.files.get("export"):
+        return {"export": upload.read().decode("latin-1")}
+    return {name: text for name, text in request.form.items() if name.startswith("row-")}
 
 
 def _mistake(field: Field, text: str) -> str:

@@ -15,7 +15,9 @@ USERS = {"viewer": "vera", "operator": "otto", "pm": "pia", "admin": "ada"}
 
 def addresses(app):
     """An address of each endpoint, with its methods."""
-    values = {"filename": "milepost.css", "code": "M1", "number": 1, "part": "AA", "name": "weekly", "version": "1"}
+    values = {"filename": "milepost.css", "code": "M1", "number": 1, "part": "AA", "name": "weekly", "version": "1"} | {
+        "exchange": "4711"
+    }
     with app.test_request_context(base_url=ADDRESS):
         adapter = app.create_url_adapter(None) or app.url_map.bind("milepost.example")
         for rule in app.url_map.iter_rules():

@@ -9,6 +9,7 @@ from dashboard.access.audit import read_acts
 from dashboard.access.database import change_access, read_access
 from dashboard.access.settings import Access
 from dashboard.actions.act import ACTS, ACTS_OF_KIND, NotDone
+from dashboard.actions.perform import Order
 from dashboard.service_state import Problem, ServiceState
 from tests.dashboard.access.conftest import ADDRESS, Browser, Clock, accounts, clock, made_accounts  # noqa: F401
 
@@ -140,7 +141,8 @@ def test_an_act_whose_end_is_not_known_is_not_done_again(service):
     otto = service.browser("otto")
     fields = form(otto.get("/today").text, "release")
     with change_access(service.accounts) as connection:
-        connection.execute("INSERT INTO act VALUES (?, 1, '')", (fields["token"],))
+        order = Order(act=ACTS["release"], target="AA", fields={}, token=fields["token"], payload={})
+        connection.execute("INSERT INTO act VALUES (?, 1, '')", (order.key,))
     answer = otto.post("/acts/release", fields)
     assert (answer.status_code, "its end is not recorded yet" in answer.text) == (409, True)
     assert service.done == []
@@ -157,8 +159,13 @@ def test_a_foreign_form_and_a_viewer_do_nothing(service):
 
 
 def test_every_act_of_a_problem_exists():
-    """The table of problems names acts that there are; the others are those of milestones."""
-    assert {name for names in ACTS_OF_KIND.values() for name in names} == set(ACTS) - {"decide", "spend"}
+    """The table of problems names acts that there are; the others are those of milestones and of rows."""
+    assert {name for names in ACTS_OF_KIND.values() for name in names} == set(ACTS) - {
+        "decide",
+        "spend",
+        "replay",
+        "discard_rows",
+    }
 
 
 def test_a_pm_decides_and_records_money_on_the_page_of_a_milestone(service):
