@@ -226,7 +226,7 @@ def test_the_contract_for_partners_lists_the_headers_of_a_request(scripted):
         sender.send(OutboundRequest("0", 1, b"{}\n"), keyed=True)
     head = server.requests[0].partition(b"\r\n\r\n")[0].decode()
     sent = [line.partition(":")[0] for line in head.split("\r\n")[1:]]
-    assert column("docs/reference/http-contract.md", "## What is sent") == sent
+    assert column("docs/reference/http-contract.md", "### Headers") == sent
 
 
 def test_every_exit_code_is_explained():
