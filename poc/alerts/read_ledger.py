@@ -33,7 +33,7 @@ def open_ledger_read_only(path: Path) -> Ledger | None:
     if is_empty(path):
         return None
     engine = sa.create_engine(
-        f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true",
+        sa.URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"}),
         connect_args={"timeout": LOCK_TIMEOUT_S, "check_same_thread": False},
         poolclass=sa.NullPool,
     )

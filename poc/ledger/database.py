@@ -34,7 +34,9 @@ CompiledStatement: TypeAlias = "tuple[str, list[str], dict[str, object]]"
 def new_engine(path: Path, lock_timeout_s: float) -> sa.Engine:
     """Return an engine without a pool, so that `close` closes a connection; each has one user at a time."""
     arguments = {"timeout": lock_timeout_s, "check_same_thread": False}
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args=arguments, poolclass=sa.NullPool)
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)), connect_args=arguments, poolclass=sa.NullPool
+    )
     sa.event.listen(engine, "connect", _configure_connection)
     return engine
 

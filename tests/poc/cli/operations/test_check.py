@@ -80,3 +80,11 @@ def test_check_reads_while_another_process_writes(make_cli):
         other.execute("BEGIN IMMEDIATE")
         other.execute("UPDATE exchange SET reason = 'changing'")
         assert cli.run("check").startswith("MILEPOST OK")
+
+
+def test_a_workspace_may_have_any_name(make_cli):
+    """Characters that mean something in an address are a part of the ledger's path."""
+    cli = make_cli(name="a #1%20?b&mode=rw")
+    cli.run("run")
+    assert (cli.root / "var/ledger.db").stat().st_size > 0
+    assert cli.run("check").startswith("MILEPOST OK")
