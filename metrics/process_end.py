@@ -56,3 +56,23 @@ def ending_after_interrupt(wait_s: float) -> Iterator[None]:
             timer.cancel()
         if handled:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def cleaning_up_on_terminate() -> Iterator[None]:
+    """Let SIGTERM leave this block as an exception does, so that its temporary files are removed; the code is 143."""
+
+    def terminate(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+        sys.exit(128 + signal.SIGTERM)
+
+    handled = (
+        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    )
+    if handled:
+        signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        if handled:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)

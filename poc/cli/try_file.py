@@ -40,6 +40,7 @@ def try_file(ctx: click.Context, feed: str, file: Path, rows: int, as_json: bool
     """
     from datetime import UTC, datetime
 
+    from metrics.process_end import cleaning_up_on_terminate
     from poc.errors import BadInput
     from poc.exchanges import trial
     from poc.pipeline.capabilities import resolve_level
@@ -57,7 +58,7 @@ def try_file(ctx: click.Context, feed: str, file: Path, rows: int, as_json: bool
         )
     _, config = workspace.get_feed(partner, feed_id)
     level = resolve_level(workspace.settings.level)
-    with new_session() as session:
+    with cleaning_up_on_terminate(), new_session() as session:
         prepared = prepare_feed(workspace, partner, feed_id, level, session)
         result = trial.try_file(prepared, file, datetime.now(UTC), workspace.ledger, rows)
     note = ""

@@ -63,3 +63,19 @@ def test_a_cancelled_end_does_not_come():
     timer.cancel()
     timer.join(60)
     assert not timer.is_alive()
+
+
+IN_A_FOLDER = """
+import os, signal, tempfile, threading
+from metrics.process_end import cleaning_up_on_terminate
+with cleaning_up_on_terminate(), tempfile.TemporaryDirectory():
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(60)
+"""
+
+
+def test_a_block_that_is_terminated_removes_its_temporary_files(tmp_path):
+    """SIGTERM leaves the block as an exception does; by default it would leave the files, with a partner's rows."""
+    arguments = {"env": {**os.environ, "TMPDIR": str(tmp_path)}, "check": False, "timeout": 60}
+    ended = subprocess.run([sys.executable, "-c", IN_A_FOLDER], **arguments)
+    assert (ended.returncode, list(tmp_path.iterdir())) == (128 + signal.SIGTERM, [])
