@@ -52,7 +52,12 @@ def look_for_suspects(feed: Feed, encoding: TextEncoding) -> SuspectRows | None:
 
 def may_have_suspects(feed: Feed, encoding: TextEncoding, block: RecordBlock) -> bool:
     """Return whether a block has to be looked at; almost no text of its encoding has."""
-    return look_for_suspects(feed, encoding) is not None and MULTIBYTE.search(block.data) is not None
+    return look_for_suspects(feed, encoding) is not None and may_be_utf8(block.data)
+
+
+def may_be_utf8(data: bytes) -> bool:
+    """Return whether any two bytes could begin a character of UTF-8 beyond ASCII."""
+    return not data.isascii() and MULTIBYTE.search(data) is not None
 
 
 class SuspectRows:
@@ -70,7 +75,7 @@ class SuspectRows:
 
     def check(self, block: RecordBlock, parsed: ParsedBlock, first_row: int) -> ParsedBlock:
         """Return a parsed block without its suspect rows, or with a note on the first one of the file."""
-        if self._noted or not MULTIBYTE.search(block.data):
+        if self._noted or not may_be_utf8(block.data):
             return parsed
         suspect = suspect_rows(block, self._codec, parsed.faults)
         if self._quarantine:
