@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from poc.alerts.alert import Alert, Severity, plural
+from poc.config.partner import RetrySchedule
+from poc.retries.circuit_breaker import cooldown_us
 from poc.retries.partner_state import breaker_states, partner_states
 
 if TYPE_CHECKING:
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
     from poc.config.partner import Partner
     from poc.ledger.ledger import Ledger
+
+#: The most openings that are counted: with the default schedule those of half a year.
+MAX_TRIPS = 5_000
 
 
 def partner_alerts(ledger: Ledger, partners: Mapping[str, Partner], now: datetime) -> Iterator[Alert]:
@@ -31,7 +36,8 @@ def partner_alerts(ledger: Ledger, partners: Mapping[str, Partner], now: datetim
         if row["state"] == "closed" or (name not in partners and not row["due"]):
             continue
         breaker = breakers[row["partner"]]
-        since_us = breaker["paused_at_us"] if row["state"] == "paused" else breaker["opened_at_us"]
+        retry = partners[name].retry if name in partners else RetrySchedule()
+        since_us = breaker["paused_at_us"] if row["state"] == "paused" else first_opened_us(breaker, retry)
         since = now if since_us is None else datetime.fromtimestamp(since_us / 1_000_000, UTC)
         waits = f"; {plural(row['due'], 'file')} due" if row["due"] else ""
         why = f": {row['why']}" if row["why"] else ""
@@ -49,3 +55,14 @@ def partner_alerts(ledger: Ledger, partners: Mapping[str, Partner], now: datetim
             summary=f"{plural(row['failures'], 'failure')} in a row, {when}{why}{waits}",
             next_step="milepost partner ls",
         )  # fmt: skip
+
+
+def first_opened_us(breaker: Mapping[str, Any], retry: RetrySchedule) -> int | None:
+    """Return when a breaker opened first without a success since; None where it does not say.
+
+    It holds the time of the last opening only. The others lie at least their cooldowns before it.
+    """
+    if breaker["opened_at_us"] is None:
+        return None
+    earlier_us = sum(cooldown_us(trip, retry) for trip in range(1, min(breaker["trips"], MAX_TRIPS)))
+    return int(breaker["opened_at_us"]) - earlier_us

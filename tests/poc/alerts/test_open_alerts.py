@@ -100,6 +100,16 @@ def test_an_open_breaker_is_critical_while_files_wait(root, ledger):
     assert ("partner_down", "critical", "AA", "", 1) in alerts(root, ledger)
 
 
+def test_a_partner_is_down_since_its_breaker_opened_first(root, ledger):
+    """Each opening lasts twice as long as the one before: the third began 3 minutes after the first at the earliest."""
+    opened_us = us(timedelta(minutes=5))
+    values = {"partner": "AA", "failures": 7, "trips": 3, "opened_at_us": opened_us, "until_us": opened_us + 1}
+    with ledger.connection.begin():
+        ledger.connection.execute(BREAKER.insert(), values)
+    (alert,) = (each for each in open_alerts(load_workspace(root), ledger, NOW, {}) if each.kind == "partner_down")
+    assert alert.since == NOW - timedelta(minutes=8)
+
+
 def test_rows_in_quarantine_are_an_alert_after_a_day(root, ledger):
     """Held rows count, replayed and discarded ones do not."""
     add_exchange(ledger, "e1", "done", timedelta(hours=25))
