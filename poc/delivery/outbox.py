@@ -8,15 +8,15 @@ the ledger small, as SQLite does not give deleted pages back to the file system.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from metrics.private_files import open_private
-from poc.delivery.body_files import read_body, report_write_errors
+from poc.delivery.body_files import BodyReader, BodyWriter, report_write_errors
 from poc.delivery.body_packing import pack, unpack
 from poc.delivery.joint_request import join_parts
 from poc.delivery.outbound_request import OutboundRequest
@@ -95,7 +95,8 @@ class Outbox:
         self._key = entry.exchange_id
         self._added: list[dict[str, Any]] = []
         self._added_bytes = 0
-        self._file: BinaryIO | None = None
+        self._in_memory: list[dict[str, Any]] = []  # of those added, with their bodies
+        self._file: BodyWriter | None = None
         self._path: Path | None = None  # of this attempt's file
         self._reserved_bytes = 0
         self._has_files = False
@@ -107,12 +108,12 @@ class Outbox:
     def add(self, request: OutboundRequest) -> None:
         """Add a request; `reserve` writes it to the ledger."""
         size_bytes = len(request.body)
-        self._added.append(
-            {
-                "exchange_id": self._key, "name": request.name, "rows": request.rows, "state": "reserved",
-                "body": request.body, "file": "", "start_byte": None, "size_bytes": size_bytes, "joint": request.joint,
-            }
-        )  # fmt: skip
+        row = {
+            "exchange_id": self._key, "name": request.name, "rows": request.rows, "state": "reserved",
+            "body": request.body, "file": "", "start_byte": None, "size_bytes": size_bytes, "joint": request.joint,
+        }  # fmt: skip
+        self._added.append(row)
+        self._in_memory.append(row)
         self._added_bytes += size_bytes
         if self._added_bytes > INLINE_BYTES:
             self._move_bodies_to_file()
@@ -124,10 +125,7 @@ class Outbox:
         """
         if self._file is not None and self._path is not None:
             with report_write_errors(self._path):
-                self._file.flush()
-                os.fsync(self._file.fileno())
-                self._reserved_bytes = self._file.tell()
-                self._file.close()
+                self._reserved_bytes = self._file.store()
             self._file = None
         requests = [OutboundRequest(row["name"], row["rows"], row["body"] or b"", row["joint"]) for row in self._added]
         if self._added:
@@ -136,18 +134,19 @@ class Outbox:
                 row["body"] = None if row["body"] is None else pack(row["body"])
             self._added[0]["state"] = first or state
             self._ledger.change(INSERT_REQUEST, *self._added)
-        self._added, self._added_bytes = [], 0
+        self._added, self._in_memory, self._added_bytes = [], [], 0
         return requests
 
     def pending(self) -> Iterator[OutboundRequest]:
         """Yield the requests to send in the order of their rows, one body in memory at a time."""
-        for name, rows, _, file, start_byte, size_bytes, joint in self._select_pending():
-            if start_byte is None:
-                body = self._body_in_ledger(name, size_bytes)
-            else:
-                self._has_files = True
-                body = read_body(self._folder / (file or self._key), start_byte, size_bytes)
-            yield OutboundRequest(name, rows, body, joint)
+        with closing(BodyReader(self._folder)) as files:
+            for name, rows, _, file, start_byte, size_bytes, joint in self._select_pending():
+                if start_byte is None:
+                    body = self._body_in_ledger(name, size_bytes)
+                else:
+                    self._has_files = True
+                    body = files.read(file or self._key, start_byte, size_bytes)
+                yield OutboundRequest(name, rows, body, joint)
 
     def _select_pending(self) -> list[Any]:
         rows = self._ledger.execute(SELECT_PENDING, {"key": self._key})
@@ -235,7 +234,7 @@ class Outbox:
                 os.truncate(self._path, self._reserved_bytes)
                 if not self._reserved_bytes:
                     self._path.unlink()
-        self._added, self._added_bytes = [], 0
+        self._added, self._in_memory, self._added_bytes = [], [], 0
 
     def remove_unused_files(self) -> None:
         """Remove the exchange's files of bodies that no request needs."""
@@ -255,22 +254,22 @@ class Outbox:
         if self._file is None:
             self._file = self._open_file()
         with report_write_errors(self._folder):
-            for row in self._added:
-                if row["body"] is not None and self._path is not None:
-                    row["file"], row["start_byte"] = self._path.name, self._file.tell()
-                    self._file.write(row["body"])
-                    row["body"] = None
+            for row in self._in_memory:
+                assert self._path is not None  # noqa: S101 (that of the file)
+                row["file"], row["start_byte"] = self._path.name, self._file.write(row["body"])
+                row["body"] = None
+            self._in_memory = []
 
-    def _open_file(self) -> BinaryIO:
+    def _open_file(self) -> BodyWriter:
         """Open the file of this attempt. Another attempt has another file, so that two processes never share one."""
         with report_write_errors(self._folder):
             if self._path is not None:
-                return open(self._path, "ab", opener=open_private)
+                return BodyWriter(open(self._path, "ab", opener=open_private))
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.remove_unused_files()
             # a name that is used once: an attempt that was replaced, and goes on, deletes its own file only
             path = self._folder / f"{self._key}.{token_hex(8)}"
-            file = open(path, "xb", opener=open_private)  # noqa: SIM115 (closed by `reserve`)
+            file = BodyWriter(open(path, "xb", opener=open_private))  # noqa: SIM115 (closed by `reserve`)
             self._path, self._has_files = path, True
             sync_folder(self._folder)
             return file
