@@ -85,7 +85,7 @@ class DeliveryFailed(ExchangeError):
 
 
 class LedgerDamaged(ExchangeError):
-    """The ledger is not a Milepost ledger, is damaged, or was written by a newer release."""
+    """The ledger is not a Milepost ledger, is damaged, a copy of another workspace's, or of a newer release."""
 
     exit_code = 2
 

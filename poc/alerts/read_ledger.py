@@ -13,7 +13,7 @@ from poc.ledger.database import Statements, translate_database_errors
 from poc.ledger.ledger import Ledger
 from poc.ledger.presence import is_empty, refuse_lost_ledger
 from poc.ledger.schema import VERSION
-from poc.ledger.workspace_id import load_ids
+from poc.ledger.workspace_id import check_place, load_ids
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ def open_ledger_read_only(path: Path) -> Ledger | None:
     """Open the ledger at `path` for reading, while others write to it; None where nothing was exchanged yet.
 
     Raises:
-        LedgerDamaged: it cannot be read, is lost, or is from another release.
+        LedgerDamaged: it cannot be read, is lost, is from another release, or is a copy of another workspace's.
         TryLater: another program has it locked.
     """
     refuse_lost_ledger(path)
@@ -47,4 +47,5 @@ def open_ledger_read_only(path: Path) -> Ledger | None:
     with translate_database_errors(str(path)):
         with engine.connect() as connection:
             ids = load_ids(connection)
+            check_place(connection, path)
         return Ledger(engine, path, ids, threading.Lock(), Statements(engine.dialect))

@@ -279,8 +279,8 @@ def open_ledger(
 
     Raises:
         LedgerDamaged: the file is not a ledger, or is from a newer release, or it is lost: missing or empty although
-            there was one before; nothing was changed.
-        BadInput: it is in another place than before, and may be a copy.
+            there was one before; or it is in another place, and may be a copy; nothing was changed.
+        BadInput: it was not moved, as `decision` says: the original is still there.
         TryLater: another program has it locked.
     """
     if not replace_lost:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
-from poc.errors import BadInput
+from poc.errors import BadInput, LedgerDamaged
 from poc.ledger.presence import marked_id
 from poc.ledger.schema import EXCHANGE, WORKSPACE
 
@@ -67,7 +67,8 @@ def identify_workspace(
         decision: what a person decided about a ledger that is in another place than the one it recorded.
 
     Raises:
-        BadInput: the ledger is in another place, and nothing was decided, or it was not moved.
+        LedgerDamaged: the ledger is in another place, and nothing was decided.
+        BadInput: it was not moved: the original is still there.
     """
     here = place_of(path)
     ids, recorded = _load(connection)
@@ -94,6 +95,13 @@ def identify_workspace(
     connection.execute(sa.update(WORKSPACE).where(WORKSPACE.c.is_current == 1).values(here._asdict()))
     connection.commit()
     return load_ids(connection)
+
+
+def check_place(connection: sa.Connection, path: Path) -> None:
+    """Check that a ledger is where it was recorded, without changing anything. Raises LedgerDamaged."""
+    _, recorded = _load(connection)
+    if recorded is not None and not is_same_place(recorded, here := place_of(path)):
+        check_not_copied(recorded, here)
 
 
 def load_ids(connection: sa.Connection) -> WorkspaceIds:
@@ -129,15 +137,15 @@ def is_same_place(recorded: Place, here: Place) -> bool:
 
 
 def check_not_copied(recorded: Place, here: Place) -> None:
-    """Refuse a ledger in another place than the one it recorded. Raises BadInput with what a person can decide."""
+    """Refuse a ledger in another place than the one it recorded. Raises LedgerDamaged with what a person can decide."""
     root = root_of(here.path)
     if is_there(recorded):
-        raise BadInput(
+        raise LedgerDamaged(
             f"{root}: is a copy of the workspace {root_of(recorded.path)}, and has its id; a partner would take the "
             "deliveries of one for repeats of the other's. Nothing was done. Make the copy a workspace of its own with "
             f"`milepost init --new-id {root}`"
         )
-    raise BadInput(
+    raise LedgerDamaged(
         f"{root}: this workspace was {root_of(recorded.path)} on {recorded.host} before. Nothing was done. If that one "
         f"is gone, go on here with `milepost init --moved {root}`; if it is still used, make this copy a workspace of "
         f"its own with `milepost init --new-id {root}`"

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from poc.errors import BadInput
+from poc.errors import BadInput, LedgerDamaged
 from poc.ledger.ledger import create_ledger, open_ledger
 from poc.ledger.workspace_id import FIXED_ID
 
@@ -53,7 +53,7 @@ def test_a_copy_beside_its_original_is_refused_until_it_gets_an_id_of_its_own(tm
     """The message says what to do; with its own id, the copy knows what was exchanged, and its next file is new."""
     old, copy = key_of(tmp_path / "w"), tmp_path / "copy"
     shutil.copytree(tmp_path / "w", copy)
-    with pytest.raises(BadInput, match=rf"is a copy of the workspace .*/w, .*`milepost init --new-id {copy}`"):
+    with pytest.raises(LedgerDamaged, match=rf"is a copy of the workspace .*/w, .*`milepost init --new-id {copy}`"):
         open_ledger(copy / "var/ledger.db")
     with pytest.raises(BadInput, match=r"/w: is still there, so that .*/copy is a copy of it"):
         open_ledger(copy / "var/ledger.db", decision="moved")
@@ -78,7 +78,9 @@ def test_a_workspace_that_was_copied_to_another_place_and_deleted_goes_on_when_a
     key_of(tmp_path / "w")
     shutil.copytree(tmp_path / "w", tmp_path / "x")
     shutil.rmtree(tmp_path / "w")
-    with pytest.raises(BadInput, match=r"was .*/w on .* before.*`milepost init --moved .*/x`.*`milepost init --new-id"):
+    with pytest.raises(
+        LedgerDamaged, match=r"was .*/w on .* before.*`milepost init --moved .*/x`.*`milepost init --new-id"
+    ):
         open_ledger(tmp_path / "x/var/ledger.db")
     with closing(open_ledger(tmp_path / "x/var/ledger.db", decision="moved")) as ledger:
         assert ledger.ids.earlier == ()
