@@ -47,6 +47,14 @@ keep.quarantine = "90d"  # rows that were replayed or discarded
 keep.spool = "30d"       # damaged lines
 """
 
+#: How to name who is told, as a comment; after all keys, because a table ends with the next one.
+NOTIFY = """
+# Who is told when a problem begins and when it is over, by e-mail, chat or webhook. `milepost notify test` tries it.
+# [[notify]]
+# name = "ops"
+# to = "${env:OPS_URL}"  # an Apprise URL, such as mailto://...; it is a secret, so only its name stands here
+"""
+
 SETTINGS = """\
 # This folder is a Milepost workspace. `milepost validate` explains what is wrong with it.
 schema = 1
@@ -120,7 +128,7 @@ def create_workspace(root: Path, name: str, clock: str, airlines: Mapping[str, s
             for key, title in airlines.items()
         },
         # last, because this file makes the folder a workspace
-        "milepost.toml": SETTINGS.format(name=name, clock=clock) + (KEEP if clock == "live" else ""),
+        "milepost.toml": SETTINGS.format(name=name, clock=clock) + (KEEP + NOTIFY if clock == "live" else ""),
     }
     try:
         for place, text in files.items():

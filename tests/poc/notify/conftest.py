@@ -22,8 +22,8 @@ def make_workspace(tmp_path):
         if not root.exists():
             create_workspace(root, "shop", "live", {"AA": AIRLINES["AA"], "UA": AIRLINES["UA"]}, "schema = 1\n")
         path = root / "milepost.toml"
-        text = path.read_text().partition("[[notify]]")[0]
-        path.write_text(text + "".join(f"[[notify]]\n{target}\n" for target in targets))
+        text = path.read_text().partition("\n[[notify]]")[0]
+        path.write_text(text + "".join(f"\n[[notify]]\n{target}\n" for target in targets))
         return load_workspace(root)
 
     return make
