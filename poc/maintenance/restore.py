@@ -80,7 +80,8 @@ def restore(backup: Path, root: Path, *, nothing_sent: bool = False) -> Restored
     if (part / UNDER_WAY).exists():
         shutil.rmtree(part)  # of a restore that was killed
     with reporting_copy_errors(root):
-        part.mkdir(mode=0o700, parents=True)
+        part.mkdir(parents=True)
+        (part / "var").mkdir(mode=0o700)
         (part / UNDER_WAY).write_text("This folder is not completely restored.\n", "utf-8")
         copy_files(backup, manifest, part)
         workspace = load_workspace(part)
@@ -111,7 +112,7 @@ def copy_files(backup: Path, manifest: Manifest, root: Path) -> None:
     """Copy the files of a backup, each compared with the manifest. Raises OSError, BadInput."""
     for name, file in manifest.files.items():
         target = root / name
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         try:
             shutil.copy2(backup / FILES / name, target)
         except FileNotFoundError as error:
