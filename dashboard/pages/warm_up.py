@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 
     from dashboard.cache.views import Views
 
+#: Endpoints that are no pages of measurements, or are only there with a service or with accounts.
+OTHERS = ("static", "static_files.", "health.", "today.", "access.", "audit.", "repairs.")
+
 
 def warm_up(app: Flask) -> None:
     """Make the first view, compress plotly.js, compile the templates, and request every page once."""
@@ -23,6 +26,10 @@ def warm_up(app: Flask) -> None:
 
 
 def page_addresses(app: Flask) -> list[str]:
-    """Return the addresses of all pages that have no variable part; files and data for programs are left out."""
+    """Return the addresses of all pages that have no variable part, and need neither a service nor accounts.
+
+    Files, data for programs and what only changes something are left out.
+    """
     rules = [rule for rule in app.url_map.iter_rules() if not rule.arguments and "." not in rule.rule]
-    return sorted(rule.rule for rule in rules if not rule.endpoint.startswith(("static", "static_files.")))
+    pages = [rule for rule in rules if "GET" in (rule.methods or ()) and not rule.endpoint.startswith(OTHERS)]
+    return sorted(rule.rule for rule in pages)

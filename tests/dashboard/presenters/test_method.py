@@ -87,7 +87,8 @@ def test_no_entry_is_without_a_term_in_the_code() -> None:
     assert set(glossary.VERDICT_WHEN) == set(VERDICT)
     assert set(glossary.GRADE_WHEN) == set(GRADES)
     told = set(re.findall(r'return "(\w+)", |^- `(\w+)`', inspect.getsource(feed_health), re.MULTILINE))
-    assert {one or other for one, other in told} == set(feed_rows.STATES_BY_NAME) - {feed_rows.MONOLITH_ONLY}
+    beside_runs = {feed_rows.MONOLITH_ONLY, "partner_down"}  # by what the service has open now, not by its runs
+    assert {one or other for one, other in told} == set(feed_rows.STATES_BY_NAME) - beside_runs
 
 
 def test_statuses_are_listed_in_the_order_of_their_tests() -> None:
