@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from poc.notify.routes import is_routed, takes
+from poc.notify.routes import is_routed, takes, takes_statuses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -56,7 +56,7 @@ def compare(
     changed = []
     for report in statuses:
         before = told.get((report.kind, "", "", report.subject))
-        if _watches(target, report.kind) and (before is None or before.status != report.status):
+        if takes_statuses(target, report.kind) and (before is None or before.status != report.status):
             changed.append((report, before))
     return Comparison(begun, ended, changed)
 
@@ -70,8 +70,3 @@ def is_told(target: NotifyTarget, report: StatusReport, before: ReportedAlert | 
     if before is None:
         return report.severity == "critical"
     return takes(target, report.kind, report.severity) or takes(target, report.kind, before.severity)
-
-
-def _watches(target: NotifyTarget, kind: str) -> bool:
-    """Return whether a target is told of statuses of a kind; those with patterns are told of partners only."""
-    return takes(target, kind, "critical") and not target.partners and not target.feeds

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from poc.ledger.schema import EXCHANGE
 from poc.notify.messages import MAX_TITLE, clean, duration
-from poc.notify.routes import concerns_feed, takes
+from poc.notify.routes import concerns_feed, takes_statuses
 from poc.schedule.local_time import instant_of
 from poc.text import format_utc
 
@@ -79,7 +79,7 @@ def digest_text(
         _section(f"Over since {since} ({len(ended)})", map(_ended_line, ended)),
         _section(f"Exchanged since {since}", exchanged),
     ]
-    of_target = [report for report in statuses if takes(target, report.kind, "critical")]
+    of_target = [report for report in statuses if takes_statuses(target, report.kind)]
     if milestones := [f"{report.subject}: {report.status}" for report in of_target]:
         sections.append(_section("Milestones", milestones))
     title = f"[{workspace}] Digest: {len(open_alerts)} open, {len(ended)} over"

@@ -48,6 +48,11 @@ def takes(target: NotifyTarget, kind: str, severity: str) -> bool:
     )
 
 
+def takes_statuses(target: NotifyTarget, kind: str) -> bool:
+    """Return whether a target is told of statuses of a kind; one with patterns is told of partners only."""
+    return takes(target, kind, "critical") and not target.partners and not target.feeds
+
+
 def concerns_feed(target: NotifyTarget, partner: str, feed: str) -> bool:
     """Return whether the patterns of a target match a feed."""
     return (not target.partners or _matches(target.partners, [partner])) and (

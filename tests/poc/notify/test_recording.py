@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from poc.ledger.ledger import open_ledger
-from poc.ledger.schema import NOTIFICATION
+from poc.ledger.schema import EXCHANGE, NOTIFICATION
 from poc.notify.notification import StatusReport
 from poc.notify.recording import Recording
 
@@ -183,6 +183,33 @@ def test_a_digest_is_made_once_a_day_at_its_local_time(make_workspace, ledger, d
         "(for 10 h 30 min)\n\nExchanged since 2026-03-28 12:00:00 UTC:\n- nothing"
     )
     assert recorded(ledger, "title")[1:] == ["[shop] Digest: 1 open, 0 over"] * 2
+
+
+def test_a_digest_has_the_milestones_and_what_was_exchanged(make_workspace, ledger):
+    """Of the feeds that its patterns select; a target with patterns has no milestones."""
+    all_of_it, one_partner = (
+        f'{OPS}\ndigest = "13:00"',
+        'name = "ua"\nto = "${env:OPS}"\ndigest = "13:00"\npartners = ["UA"]',
+    )
+    workspace = make_workspace(all_of_it, one_partner)
+    Recording(workspace, [], [status("on track")], NOW).record(ledger)
+    for partner, rows in (("AA", 12), ("UA", 30)):
+        closed_us = int((NOW + MINUTE).timestamp() * 1e6)
+        ledger.connection.execute(EXCHANGE.insert(), {
+            "id": partner, "partner": partner, "feed": "flights", "sha256": partner, "file": "a.csv", "size_bytes": 1,
+            "attempt": 1, "outcome": "done", "opened_at_us": closed_us, "closed_at_us": closed_us, "rows_in": rows,
+            "rows_delivered": rows - 2, "rows_quarantined": 2,
+        })  # fmt: skip
+    ledger.connection.commit()
+    Recording(workspace, [], [status("on track")], NOW + 60 * MINUTE).record(ledger)
+    of_ops, of_ua = (
+        body.partition("Exchanged since 2026-03-28 12:00:00 UTC:\n")[2] for body in recorded(ledger, "body")
+    )
+    assert of_ops == (
+        "- AA/flights: 1 file(s), 12 rows in: 10 delivered, 2 quarantined\n"
+        "- UA/flights: 1 file(s), 30 rows in: 28 delivered, 2 quarantined\n\nMilestones:\n- M4: on track"
+    )
+    assert of_ua == "- UA/flights: 1 file(s), 30 rows in: 28 delivered, 2 quarantined"
 
 
 def test_a_removed_target_is_forgotten(make_workspace, ledger, down):
