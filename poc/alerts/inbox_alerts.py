@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from poc.alerts.alert import Alert, plural
+from poc.ledger.queries import files_read_again
 from poc.schedule.send_hours import next_window
 from poc.text import truncate
 from poc.transports.inbox import complete_files, unclaimed_files, why_unclaimed
@@ -17,17 +18,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poc.config.workspace import Workspace
+    from poc.ledger.ledger import Ledger
 
 
-def inbox_alerts(workspace: Workspace, stuck_after: timedelta, now: datetime) -> Iterator[Alert]:
-    """Yield an alert for each feed with complete files that wait for longer than `stuck_after`, and for strays."""
+def inbox_alerts(workspace: Workspace, ledger: Ledger | None, stuck_after: timedelta, now: datetime) -> Iterator[Alert]:
+    """Yield an alert for each feed with complete files that wait for longer than `stuck_after`, and for strays.
+
+    A file whose exchange has begun stays in the inbox as long as it may be read again; that is no alert of the inbox.
+
+    Raises TryLater, LedgerDamaged.
+    """
+    begun = set() if ledger is None else files_read_again(ledger)
     for partner, feed_id in workspace.select_feeds(None):
         _, feed = workspace.get_feed(partner, feed_id)
         with suppress(OSError):  # a folder that cannot be listed is among the strays
             window = None if feed.send is None else next_window(feed.send, now)
             if feed.send is not None and (window is None or window.opens + stuck_after > now):
                 continue  # files wait for the sending hours, or these have only begun
-            waiting = _old(complete_files(workspace.inbox(partner, feed_id), feed, now), now - stuck_after)
+            files = complete_files(workspace.inbox(partner, feed_id), feed, now)
+            new = [path for path in files if (partner, feed_id, path.name) not in begun]
+            waiting = _old(new, now - stuck_after)
             if waiting:
                 since, path = min(waiting)
                 since = since if window is None else max(since, window.opens)

@@ -82,7 +82,7 @@ def _all_alerts(
     yield from disk_space_alerts(workspace.root / "var", settings.disk_free_share, now)
     for config in workspace.partners.values():
         yield from credential_alerts(config, workspace.root, parse_duration(settings.expires_within), now, environ)
-    yield from inbox_alerts(workspace, stuck_after, now)
+    yield from inbox_alerts(workspace, ledger, stuck_after, now)
     yield from expectation_alerts(workspace, ledger, now)
     if ledger is not None:
         yield from partner_alerts(ledger, workspace.partners, now)

@@ -31,6 +31,15 @@ def unfinished_counts(ledger: Ledger) -> list[dict[str, Any]]:
     return _read(ledger, query.group_by(*place).order_by(*place))
 
 
+def files_read_again(ledger: Ledger) -> set[tuple[str, str, str]]:
+    """Return partner, feed and name of the files that stay in the inbox, as their exchange needs them once more."""
+    c = EXCHANGE.c
+    query = sa.select(c.partner, c.feed, c.file).where(
+        sa.literal_column("outcome != 'done'"), c.outcome.in_(("open", "due", "failed")), c.whole == 0
+    )
+    return {(row["partner"], row["feed"], row["file"]) for row in _read(ledger, query)}
+
+
 def unfinished_exchanges(ledger: Ledger) -> list[dict[str, Any]]:
     """Return the exchanges that are not done, newest first, each with its reason.
 

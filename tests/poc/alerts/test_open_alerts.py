@@ -135,6 +135,19 @@ def test_files_that_no_run_takes_are_an_alert(root):
     ]
 
 
+def test_a_file_whose_exchange_has_begun_is_not_stuck(root, ledger):
+    """It stays in the inbox because it will be read again; one whose exchange ended long ago, of the same name, is."""
+    folder = root / "var/inbox/AA/flights"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("begun.csv", "again.csv"):
+        (folder / name).write_text("x")
+    add_exchange(ledger, "e1", "due", timedelta(0), file="begun.csv")
+    add_exchange(ledger, "e2", "refused", timedelta(0), file="again.csv")
+    later = datetime.now(UTC) + timedelta(minutes=31)
+    found = [alert for alert in open_alerts(load_workspace(root), ledger, later, {}) if alert.kind == "feed_stuck"]
+    assert [(alert.count, "again.csv" in alert.summary) for alert in found] == [(1, True)]
+
+
 def test_a_broken_partner_file_is_an_alert_until_it_is_mended(root):
     """The others are not concerned."""
     path = root / "partners/UA.toml"
