@@ -89,7 +89,7 @@ def in_words(doer: Callable[[str, Mapping[str, str], str], Done | Recorded]) -> 
     def do(target: str, fields: Mapping[str, str], who: str) -> str:
         try:
             done = doer(target, fields, who)
-            return f"{done.text} {getattr(done, 'note', '')}".rstrip()
+            return "\n".join((done.text, *getattr(done, "notes", ())))
         except NotDone:
             raise
         except Exception as error:

@@ -57,11 +57,11 @@ def resend(context: CliContext, target: str | None, now_us: int) -> Done:
         resent = resend_all(ledger, partners, now_us)
     what = f"{resent.exchanges:,} exchange(s) of {', '.join(partners) or 'no partner'}, {resent.rows:,} row(s)"
     text = f"{what}: the next `milepost run` sends them again."
-    note = ""
+    notes = []
     if resent.ambiguous_rows:
-        note = f"{resent.ambiguous_rows:,} row(s) stay ambiguous: ask the partner, see `milepost outbox ls`."
+        notes.append(f"{resent.ambiguous_rows:,} row(s) stay ambiguous: ask the partner, see `milepost outbox ls`.")
     counts = {"exchanges": resent.exchanges, "rows": resent.rows, "ambiguous_rows": resent.ambiguous_rows}
-    return Done(text, {"partners": partners, **counts}, note)
+    return Done(text, {"partners": partners, **counts}, tuple(notes))
 
 
 def mark_as_arrived(context: CliContext, exchange: str, now_us: int) -> Done:

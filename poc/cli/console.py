@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What was done, as a line of text and as values for JSON; `note` is a second line, for what was left."""
+    """What was done, as a line of text and as values for JSON; `notes` are further lines, for what was left."""
 
     text: str
     values: Mapping[str, Any]
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -112,5 +112,5 @@ def print_done(done: Done, *, as_json: bool) -> None:
         echo_json(done.values)
         return
     print_line(done.text)  # a line end in a file name is escaped, so that it begins no line of its own
-    if done.note:
-        print_line(done.note)
+    for note in done.notes:
+        print_line(note)

@@ -148,15 +148,15 @@ def replay_rows(context: CliContext, exchange: str, edit: EditReader | None) -> 
                 runner = Runner(prepared, ledger, lambda: datetime.now(UTC), recorder, context.release)
                 outcome = runner.resume(find_by_prefix(ledger, entry.exchange_id)).outcome
     replayed, rejected = list(result.replayed_rows), result.still_rejected
-    lines = [f"{len(replayed)} row(s) replayed: {outcome}; {len(rejected)} still rejected."]
-    lines += [f"  row {row.row}: {'; '.join(finding.text() for finding in row.findings)}" for row in rejected]
+    text = f"{len(replayed)} row(s) replayed: {outcome}; {len(rejected)} still rejected."
+    notes = [f"  row {row.row}: {'; '.join(finding.text() for finding in row.findings)}" for row in rejected]
     if rejected:
         key = entry.exchange_id[:8]
         discard = f"`milepost quarantine discard {key} --why TEXT`"
-        lines.append(f"  `milepost quarantine export {key}` writes them to be corrected; {discard} gives them up")
+        notes.append(f"  `milepost quarantine export {key}` writes them to be corrected; {discard} gives them up")
     still_bad = [{"row": row.row, "notes": [finding.note for finding in row.findings]} for row in rejected]
     values = {"replayed": replayed, "still_bad": still_bad, "outcome": outcome}
-    return Done("\n".join(lines), {"exchange_id": entry.exchange_id, **values})
+    return Done(text, {"exchange_id": entry.exchange_id, **values}, tuple(notes))
 
 
 def discard_rows(context: CliContext, exchange: str, rows: Sequence[int], why: str) -> Done:
