@@ -56,7 +56,15 @@ class JsonLinesEncoder:
         return body
 
     def cut(self, body: bytes, rows: int) -> tuple[bytes, bytes]:
-        """Cut a body into two: one with so many rows, and one with the others."""
+        """Cut a body into two: one with so many rows, and one with the others.
+
+        A body that was reserved under other settings keeps its own form.
+        """
+        if body.startswith(b"["):
+            lines = (body[1:-2].replace(b",\n", b"\n") + b"\n").splitlines(keepends=True)
+            return in_array(b"".join(lines[:rows])), in_array(b"".join(lines[rows:]))
+        if not body.startswith(b"{"):
+            return CsvEncoder().cut(body, rows)
         lines = body.splitlines(keepends=True)
         return b"".join(lines[:rows]), b"".join(lines[rows:])
 
@@ -83,12 +91,7 @@ class JsonArrayEncoder(JsonLinesEncoder):
 
     def finish(self, body: bytes) -> bytes:
         """Return lines of objects as an array."""
-        return b"[" + body[:-1].replace(b"\n", b",\n") + b"]\n"
-
-    def cut(self, body: bytes, rows: int) -> tuple[bytes, bytes]:
-        """Cut an array into two: one with so many rows, and one with the others."""
-        first, second = super().cut(body[1:-2].replace(b",\n", b"\n") + b"\n", rows)
-        return self.finish(first), self.finish(second)
+        return in_array(body)
 
 
 class JsonRowEncoder(JsonLinesEncoder):
@@ -108,6 +111,11 @@ class Members(NamedTuple):
 
     objects: pl.Series
     first: bool
+
+
+def in_array(lines: bytes) -> bytes:
+    """Return lines of objects as a JSON array."""
+    return b"[" + lines[:-1].replace(b"\n", b",\n") + b"]\n"
 
 
 def join_lists(parts: Sequence[str | Literals | Members]) -> bytes:
@@ -182,7 +190,12 @@ class CsvEncoder:
         return body
 
     def cut(self, body: bytes, rows: int) -> tuple[bytes, bytes]:
-        """Cut a body into two, each with the header: one with so many rows, and one with the others."""
+        """Cut a body into two, each with the header: one with so many rows, and one with the others.
+
+        A body that was reserved under other settings keeps its own form.
+        """
+        if not body.endswith(b"\r\n"):
+            return JsonLinesEncoder().cut(body, rows)
         head, *records = self._records(body)
         return head + b"".join(records[:rows]), head + b"".join(records[rows:])
 

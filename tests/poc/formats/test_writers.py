@@ -111,3 +111,26 @@ def test_strings_among_literals_are_texts_in_csv(make_feed):
     assert make_encoder(make_feed(out="csv"), frozenset({"n"})).encode(rows).decode() == (
         '"a,é\n",x\r\n1.50,x\r\ntrue,x\r\n,x\r\n'
     )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":"1,\\n"}\n{"a":"2"}\n{"a":"3"}\n',
+        b'[{"a":"1,\\n"},\n{"a":"2"},\n{"a":"3"}]\n',
+        b'a\r\n"1,\r\n"\r\n2\r\n3\r\n',
+    ],
+)
+@pytest.mark.parametrize("settings", [{"out": "jsonl"}, {"out": "jsonl", "body": "json"}, {"out": "csv"}])
+def test_a_body_that_waits_while_its_format_is_changed_is_cut_in_its_own(make_feed, body, settings):
+    """Otherwise, a partner would get rows without a brace or a header."""
+    encoder = make_encoder(make_feed(out=settings["out"]), body=settings.get("body", "jsonl"))
+    first, second = encoder.cut(body, 1)
+    if body[:1] == b"[":
+        assert json.loads(first) + json.loads(second) == json.loads(body)
+    else:
+        head = b"" if body[:1] == b"{" else b"a\r\n"
+        assert first + second.removeprefix(head) == body
+        assert second.startswith(head)
+        assert b"1" in first
+        assert b"2" in second
