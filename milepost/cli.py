@@ -58,9 +58,21 @@ COMMANDS = {
         "Show when files are due next, in local time and UTC, and whether they came by the last moment.",
     ),
     "notify": ("poc.cli.operations.notify", "notify", "Test the targets of notifications, and list what was sent."),
-    "backup": ("poc.cli.operations.backup", "backup", "Back the workspace up, while the service works."),
-    "restore": ("poc.cli.operations.backup", "restore", "Restore a workspace from a backup."),
-    "tidy": ("poc.cli.operations.tidy", "tidy", "Remove what is settled and older than `[keep]` says."),
+    "backup": (
+        "poc.cli.operations.backup",
+        "backup",
+        "Back the workspace up into the new folder TO, while `serve` and `run` work.",
+    ),
+    "restore": (
+        "poc.cli.operations.backup",
+        "restore",
+        "Restore a backup FROM a folder into the new or empty folder TO.",
+    ),
+    "tidy": (
+        "poc.cli.operations.tidy",
+        "tidy",
+        "Remove what is settled and older than `[keep]` in milepost.toml says.",
+    ),
     "find": ("poc.cli.find", "find", "Show where a file is, and how each exchange of it ended."),
     "quarantine": ("poc.cli.quarantine", "quarantine", "Show, export, replay or discard quarantined rows."),
     "outbox": (
