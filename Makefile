@@ -27,6 +27,7 @@ bench: .venv/ready
 	$(BIN)/python tests/bench/isolation.py
 	$(BIN)/python tests/bench/store.py
 	$(BIN)/python tests/bench/dashboard.py
+	$(BIN)/python tests/bench/daily_files.py
 
 serve: .venv/ready
 	$(BIN)/milepost --workspace demo serve

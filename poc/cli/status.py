@@ -69,6 +69,7 @@ def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
         yield f"{state['settling']} file(s) changed a moment ago and wait until they settle."
     if state["dated_ahead"]:
         yield dated_ahead_text([(Path(path), complete_s) for path, complete_s in state["dated_ahead"]])
+    yield from held_lines(state["held_files"], workspace)
     for path in state["strays"]:
         yield f"{why_unclaimed(Path(path))}: {path}"
     if not state["exchanges"]:
@@ -121,6 +122,14 @@ def notification_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
         yield f"{row['count']} notification(s) to {row['target']} {what}: {row['error']}; see `milepost notify ls`"
 
 
+def held_lines(files: list[str], workspace: Workspace) -> Iterator[str]:
+    """Yield what is said of files that a restore has held back."""
+    if files:
+        place = workspace.root / "var" / "held"
+        yield f"{len(files)} file(s) are held in {place} since a restore: they may have been delivered."
+        yield "  Ask the partner, and move what it does not have back into var/inbox."
+
+
 def trouble_lines(troubles: list[dict[str, Any]]) -> Iterator[str]:
     """Yield each exchange that is not done, why, and what a person does about it."""
     for row in troubles:
@@ -152,6 +161,7 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
     from poc.ledger.ledger import open_ledger
     from poc.ledger.presence import refuse_lost_ledger
     from poc.ledger.queries import exchange_totals, quarantined_exchanges, redeliveries, unfinished_exchanges
+    from poc.maintenance.held_files import held_files
     from poc.notify.notification_store import failing_targets
     from poc.retries.partner_state import breaker_states
     from poc.schedule.local_time import format_local
@@ -173,6 +183,7 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
         "settling": len(all_inbox_files(workspace, None)) - sum(waiting.values()) - len(ahead),
         "dated_ahead": [[str(path), complete_s] for path, complete_s in ahead],
         "strays": [str(path) for path in unclaimed_files(workspace)],
+        "held_files": [str(path) for path in held_files(workspace.root)],
         "exchanges": [],
         "troubles": [],
         "breakers": [],

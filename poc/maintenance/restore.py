@@ -20,6 +20,7 @@ from poc.errors import BadInput
 from poc.ledger.ledger import open_ledger
 from poc.ledger.schema import EXCHANGE, FEED, PARCEL
 from poc.maintenance.backup import FILES, LEDGER, reporting_copy_errors
+from poc.maintenance.held_files import HELD
 from poc.maintenance.manifest import digest_of, read_manifest
 from poc.pipeline.capabilities import has_capability, resolve_level
 from poc.transports.folder import sync_folder
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from poc.config.workspace import Workspace
     from poc.ledger.ledger import Ledger
     from poc.maintenance.manifest import Manifest
-
-#: Folder below `var` of files that may have been delivered after the backup.
-HELD = "held"
 
 #: File in a folder that is not completely restored yet.
 UNDER_WAY = "restore-under-way.txt"

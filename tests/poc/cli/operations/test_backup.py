@@ -28,3 +28,17 @@ def test_a_trial_restore_is_not_used_beside_its_original(make_cli, tmp_path):
     assert f"is a copy of the workspace {root}" in cli.error("run")
     assert "has an id of its own" in cli.run("init", "--new-id", cli.root)
     assert "No file waits" in cli.run("run")
+
+
+def test_files_that_are_held_back_stay_in_status_until_a_person_has_moved_them(make_cli, tmp_path):
+    """A partner without keys may have them, and nothing is exchanged; back in the inbox, they are."""
+    cli = make_cli(keys=False)
+    cli.run("backup", tmp_path / "b")
+    shutil.rmtree(cli.root)
+    assert "1 waiting file(s) may have been delivered since" in cli.run("restore", tmp_path / "b", cli.root)
+    assert "No file waits" in cli.run("run")
+    assert "1 file(s) are held in" in cli.run("status")
+    (held,) = cli.json("status")["held_files"]
+    shutil.move(held, cli.sample)
+    assert "12 delivered" in cli.run("run")
+    assert "held in" not in cli.run("status")
