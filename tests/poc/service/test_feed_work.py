@@ -11,6 +11,7 @@ from metrics.events import SpoolRecorder
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.delivery.outbox_actions import give_up
+from poc.exchanges.joint_resume import resume_together
 from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import find_by_prefix
 from poc.ledger.schema import ARRIVAL
@@ -45,8 +46,9 @@ def opened(workspace):
             selection=RunSelection(), busy_wait_s=0,
         )  # fmt: skip
 
-        def work(workspace=workspace):
-            works.append(InboxWork(replace(settings, workspace=workspace), "UA", "flights", results.append))
+        def work(workspace=workspace, level=4):
+            of_work = replace(settings, workspace=workspace, level=level)
+            works.append(InboxWork(of_work, "UA", "flights", results.append))
             return works[-1]
 
         yield ledger, clock, results, work
@@ -148,3 +150,26 @@ def test_arrivals_of_expected_files_are_recorded_before_the_files_are_taken(open
     assert sorted(row.file for row in rows) == ["a.csv", "again.csv", "b.csv"]
     now_us = clock[0].timestamp() * 1_000_000
     assert all(0 <= now_us - row.at_us < 3600 * 1_000_000 for row in rows)
+
+
+def test_exchanges_that_are_due_are_resumed_in_one_step_where_files_pass_together(opened, workspace, monkeypatch):
+    """At level 5, a turn that has room for two takes them up together, and says what became of each."""
+    ledger, clock, results, work = opened
+    settings = workspace.root / "milepost.toml"
+    settings.write_text(settings.read_text().replace("quantum_files = 1", "quantum_files = 2"))
+    roomy = load_workspace(workspace.root)
+    assert work(roomy, level=5).turn(ledger) is None
+    assert [result.receipt.outcome for result in results] == ["due", "due"]
+    clock[0] += timedelta(days=1)
+    results.clear()
+    together = []
+    monkeypatch.setattr(
+        "poc.service.runner.resume_together",
+        lambda prepared, exchanges, *others: (
+            together.append(len(exchanges)) or resume_together(prepared, exchanges, *others)
+        ),
+    )
+    assert work(roomy, level=5).turn(ledger) is None
+    assert together == [2]
+    ended = sorted((result.path.name, result.receipt.outcome, result.receipt.attempt) for result in results)
+    assert ended == [("a.csv", "due", 2), ("b.csv", "due", 2)]

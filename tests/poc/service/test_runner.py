@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from errno import ENOSPC
 from itertools import count, pairwise
 from shutil import copy
@@ -137,3 +137,28 @@ def test_requests_that_wait_at_once_do_not_wait_longer_than_their_run(make_prepa
     assert [receipt.outcome for receipt in runner.exchange_files(paths)] == ["done", "due", "due", "due"]
     ended = [event for started, event in recorder.events if not started]
     assert all(0 < event.blocked_ns <= event.duration_ns for event in ended)
+
+
+def test_exchanges_that_are_resumed_together_have_runs_that_add_up(
+    start_partner, make_prepared, ledger, good_csv, tmp_path
+):
+    """Each has its start, its end and its share of the time, as the files of a pass have."""
+    plan = {"faults": {f"UA/flights/{name}.csv": {"0": {"1": "unavailable"}} for name in "bc"}}
+    prepared = make_prepared(start_partner(plan).url, level=5)
+    paths = [good_csv(tmp_path / f"{name}.csv", 2, first) for name, first in (("b", 1), ("c", 3))]
+    now = datetime(2013, 1, 7, 6, tzinfo=UTC)
+    due = Runner(prepared, ledger, lambda: now, FullDisk(), "0").exchange_files(paths)
+    assert [receipt.outcome for receipt in due] == ["due", "due"]
+    recorder = FullDisk()
+    runner = Runner(prepared, ledger, lambda: now + timedelta(hours=1), recorder, "0")
+    began_ns = monotonic_ns()
+    receipts = runner.resume_together([ledger.get(receipt.exchange_id) for receipt in due])
+    wall_ns = monotonic_ns() - began_ns
+    assert [(receipt.outcome, receipt.attempt) for receipt in receipts] == [("done", 2), ("done", 2)]
+    ended = [event for started, event in recorder.events if not started]
+    assert [event.file for started, event in recorder.events if started] == ["b.csv", "c.csv"]
+    assert [(event.file, event.key.attempt, event.outcome) for event in ended] == [
+        ("b.csv", 2, "done"),
+        ("c.csv", 2, "done"),
+    ]
+    assert 0 < sum(event.duration_ns for event in ended) <= wall_ns
