@@ -76,6 +76,6 @@ with cleaning_up_on_terminate(), tempfile.TemporaryDirectory():
 
 def test_a_block_that_is_terminated_removes_its_temporary_files(tmp_path):
     """SIGTERM leaves the block as an exception does; by default it would leave the files, with a partner's rows."""
-    arguments = {"env": {**os.environ, "TMPDIR": str(tmp_path)}, "check": False, "timeout": 60}
-    ended = subprocess.run([sys.executable, "-c", IN_A_FOLDER], **arguments)
+    arguments = {"env": {**os.environ, "TMPDIR": str(tmp_path)}, "timeout": 60}
+    ended = subprocess.run([sys.executable, "-c", IN_A_FOLDER], check=False, **arguments)
     assert (ended.returncode, list(tmp_path.iterdir())) == (128 + signal.SIGTERM, [])
