@@ -1,5 +1,6 @@
 """`milepost try`: what would become of a file, with nothing sent and nothing entered."""
 
+import os
 from hashlib import sha256
 
 
@@ -57,6 +58,10 @@ def test_a_trial_of_a_file_that_was_received_says_so(make_cli):
     assert trial["sha256"] == sha256(content).hexdigest()
     assert len(trial["first_rows"]) == 3  # of a clean file, too
     assert "handed in again, nothing of it would be sent." in cli.run("try", "AA/flights", file)
+    cli.sample.write_bytes(content.replace(b"2013,1,1,", b"2013,1,2,"))
+    os.utime(cli.sample, (0, 0))
+    key = cli.json("try", "AA/flights", cli.sample)["first_request"]["headers"]["Idempotency-Key"]
+    assert key == f'"{cli.json("run")["exchange_id"]}-0"'  # the very key that is sent then
 
 
 def test_a_refused_file_ends_with_code_3_and_a_mistake_with_2(make_cli, tmp_path):
