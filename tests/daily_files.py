@@ -64,8 +64,14 @@ class DailyFiles:
             tidy(workspace, ledger, now, lambda before: remove_old_runs(db, before.date(), dry_run=False))
 
     def size_bytes(self) -> int:
-        """Return the size of `var`."""
-        return sum(path.stat().st_size for path in (self.root / "var").rglob("*") if path.is_file())
+        """Return the size of `var` without the metrics store, in which the rollup of all days stays."""
+        return (
+            sum(path.stat().st_size for path in (self.root / "var").rglob("*") if path.is_file()) - self.store_bytes()
+        )
+
+    def store_bytes(self) -> int:
+        """Return the size of the metrics store."""
+        return sum(path.stat().st_size for path in (self.root / "var").glob("metrics-live.db*"))
 
     def archived(self) -> list[str]:
         """Return the archived files."""

@@ -1,9 +1,10 @@
 """A year of daily files: how large `var/` gets, and how fast commands start: `python tests/bench/daily_files.py`.
 
 By default, 50 partners hand in a file of 30 rows on each of 365 days, by a clock of its own; everything settled is kept
-for 90 days. `var_ratio`: the largest size of `var/` in the last 100 days / that in the 100 days after the first 90.
-`status_ratio` and `run_ratio`: processor time of the command on the last day / on the second one, the smallest of
-several. Bars: at most 1.1 each.
+for 90 days. `var_ratio`: the largest size of `var/` in the last 100 days / that in the 100 days after the first 90. They
+are without the metrics store, in which the rollup of all days stays: `store_bytes_a_feed_day`. `status_ratio` and
+`run_ratio`: processor time of the command on the last day / on the second one, the smallest of several. Bars: at most
+1.1 each.
 """
 
 from __future__ import annotations
@@ -47,10 +48,11 @@ def measure(folder: Path, days: int, partners: int, times: int) -> dict[str, flo
         assert partner.stdout is not None
         url = json.loads(partner.stdout.readline())["ready"]
         workspace = DailyFiles(folder / "w", url, partners, KEEP_DAYS)
-        sizes, times_s = [], {}
+        sizes, store_sizes, times_s = [], [], {}
         for day in range(days):
             workspace.pass_day(day, ROWS)
             sizes.append(workspace.size_bytes())
+            store_sizes.append(workspace.store_bytes())
             if day in {1, days - 1}:
                 times_s[day] = {name: command_cpu_s(workspace.root, name, times) for name in ("status", "run")}
     finally:
@@ -61,6 +63,8 @@ def measure(folder: Path, days: int, partners: int, times: int) -> dict[str, flo
         "days": days,
         "partners": partners,
         "var_mb": sizes[-1] / 1e6,
+        "store_mb": store_sizes[-1] / 1e6,
+        "store_bytes_a_feed_day": (store_sizes[-1] - store_sizes[KEEP_DAYS]) / partners / (days - KEEP_DAYS - 1),
         "var_ratio": max(sizes[-100:]) / max(sizes[KEEP_DAYS : KEEP_DAYS + 100]),
         **{f"{name}_s": last[name] for name in last},
         **{f"{name}_ratio": last[name] / first[name] for name in last},
