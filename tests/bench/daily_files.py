@@ -1,8 +1,8 @@
 """A year of daily files: how large `var/` gets, and how fast commands start: `python tests/bench/daily_files.py`.
 
 By default, 50 partners hand in a file of 30 rows on each of 365 days, by a clock of its own; everything settled is kept
-for 90 days. `var_ratio`: the largest size of `var/` in the last 100 days / that in the 100 days after the first 90. They
-are without the metrics store, in which the rollup of all days stays: `store_bytes_a_feed_day`. `status_ratio` and
+for 90 days. `var_ratio`: the largest size of `var/` in the last 100 days / that in the 100 days after the first 90,
+without the metrics store, in which the rollup of all days stays: `store_bytes_a_feed_day`. `status_ratio` and
 `run_ratio`: processor time of the command on the last day / on the second one, the smallest of several. Bars: at most
 1.1 each.
 """
