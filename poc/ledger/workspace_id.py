@@ -76,9 +76,11 @@ def identify_workspace(
     if ids is not None and decision == "restored":
         return ids
     if ids is not None and recorded is not None and decision == "check":
-        if is_same_place(recorded, here):
+        if (recorded.path, recorded.inode) == (here.path, here.inode):
             return ids
-        check_not_copied(recorded, here)
+        if not is_same_place(recorded, here):
+            check_not_copied(recorded, here)
+        check_not_replaced(recorded, here, ids.current)
     connection.exec_driver_sql("BEGIN IMMEDIATE")
     ids, recorded = _load(connection)  # another process may have made it
     if ids is None:
@@ -150,6 +152,17 @@ def check_not_copied(recorded: Place, here: Place) -> None:
         f"is gone, go on here with `milepost init --moved {root}`; if it is still used, make this copy a workspace of "
         f"its own with `milepost init --new-id {root}`"
     )
+
+
+def check_not_replaced(recorded: Place, here: Place, current: str) -> None:
+    """Refuse a renamed workspace with a copy of it in its old place. Raises LedgerDamaged."""
+    if recorded.path != here.path and not is_there(recorded) and current == marked_id(Path(recorded.path)) != "":
+        old = root_of(recorded.path)
+        raise LedgerDamaged(
+            f"{root_of(here.path)}: was {old} before, where a copy of it is now, with its id; a partner would take the "
+            "deliveries of one for repeats of the other's. Nothing was done. Remove one of them, or make the copy a "
+            f"workspace of its own with `milepost init --new-id {old}`"
+        )
 
 
 def is_there(recorded: Place) -> bool:

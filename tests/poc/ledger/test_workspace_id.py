@@ -73,6 +73,22 @@ def test_a_renamed_workspace_goes_on(tmp_path):
     assert key_of(tmp_path / "renamed") == old
 
 
+@pytest.mark.parametrize("runs_between", [True, False])
+def test_a_renamed_workspace_and_a_copy_in_its_old_place_do_not_share_the_id(tmp_path, runs_between):
+    """As when a folder is put aside and copied back: only one of the two goes on, until the copy gets its own id."""
+    old = key_of(tmp_path / "w")
+    (tmp_path / "w").rename(tmp_path / "aside")
+    if runs_between:
+        assert key_of(tmp_path / "aside") == old
+    shutil.copytree(tmp_path / "aside", tmp_path / "w")
+    refused, other = ("w", "aside") if runs_between else ("aside", "w")
+    assert key_of(tmp_path / other) == old
+    with pytest.raises(LedgerDamaged, match=rf"a copy of .*`milepost init --new-id {tmp_path / 'w'}`"):
+        open_ledger(tmp_path / refused / "var/ledger.db")
+    found(tmp_path / "w", decision="new-id")
+    assert key_of(tmp_path / "aside") == old
+
+
 def test_a_workspace_that_was_copied_to_another_place_and_deleted_goes_on_when_a_person_says_so(tmp_path):
     """It may have been moved, or be a copy from another host; `moved` keeps its id."""
     key_of(tmp_path / "w")
