@@ -33,8 +33,9 @@ class PreparedFeeds:
     def get(self, workspace: Workspace, partner: str, feed: str, level: int) -> PreparedFeed:
         """Return a feed prepared at most `FRESH_S` ago, from this workspace.
 
-        Where its contract or a secret can no longer be used, it is the feed as it was prepared before. Raises what
-        `prepare_feed` raises.
+        Where its contract or a secret can no longer be used, it is the feed as it was prepared before, unless the
+        settings of its partner are others: rows must not be sent as those before said. Raises what `prepare_feed`
+        raises.
         """
         key = (partner, feed, level)
         now_s = self._clock_s()
@@ -44,7 +45,9 @@ class PreparedFeeds:
         try:
             prepared = prepare_feed(workspace, partner, feed, level, self._session, earlier=earlier)
         except BadInput:
-            if earlier is None or partner not in workspace.partners:
+            if earlier is None or made_from is None:
+                raise
+            if workspace.partners.get(partner) != made_from.partners.get(partner):
                 raise
             prepared = earlier
         self._feeds[key] = (now_s, workspace, prepared)

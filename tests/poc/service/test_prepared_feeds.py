@@ -1,5 +1,7 @@
 """Prepared feeds: kept between turns, and prepared again so that a changed contract counts."""
 
+import re
+
 import pytest
 
 from poc.config.scaffold import AIRLINES, create_workspace
@@ -28,6 +30,30 @@ def test_a_feed_is_kept_for_seconds_and_a_changed_contract_counts_after_them(tmp
     assert feeds.get(workspace, "UA", "flights", 4) is changed
     with pytest.raises(BadInput, match="not a Table Schema"):
         feeds.get(workspace, "UA", "flights", 3)
+    feeds.close()
+
+
+def test_a_changed_partner_whose_secret_is_missing_is_not_sent_to_as_before(tmp_path):
+    """A new address or map without its secret must not let rows go to the old one; an unchanged partner goes on."""
+    root = tmp_path / "w"
+    create_workspace(root, "test", "live", {"UA": AIRLINES["UA"]}, "")
+    partner, secret, clock = root / "partners" / "UA.toml", root / "secret.txt", [100.0]
+    text = partner.read_text()
+    feeds = PreparedFeeds(lambda: clock[0])
+
+    def prepare():
+        clock[0] += FRESH_S
+        return feeds.get(load_workspace(root), "UA", "flights", 4)
+
+    endpoint = '[endpoint]\nurl = "http://127.0.0.1:9/new"\nsecret_headers = { X-Key = "${file:secret.txt}" }\n'
+    prepare()
+    partner.write_text(re.sub(r"\[endpoint\](?s:.*?)(?=\n\[)", lambda _: endpoint, text))
+    with pytest.raises(BadInput, match=r"secret\.txt"):
+        prepare()
+    secret.write_text("key")
+    changed = prepare()
+    secret.unlink()
+    assert prepare() is changed
     feeds.close()
 
 
