@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from flask import Response, abort, g, redirect, request, url_for
 
@@ -85,8 +85,7 @@ def check_form(visitor: Visitor) -> None:
 
 def local_target(target: str) -> str:
     """Return a path of this dashboard to go to after sign-in; `/` for anything that could lead elsewhere."""
-    parts = urlsplit(target)
-    is_local = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    is_local = target.startswith("/") and not target.startswith("//")
     return target if is_local and target.isprintable() and "\\" not in target else "/"
 
 

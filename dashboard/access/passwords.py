@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -29,13 +30,13 @@ def is_password(password: str, hashed: str | None) -> bool:
         _hasher().verify(hashed or _other_hash(), password[:MAX_CHARACTERS])
     except (VerificationError, InvalidHashError):
         return False
-    return hashed is not None
+    return bool(hashed)  # an account of a provider has an empty one
 
 
 @cache
 def _other_hash() -> str:
     """Return a hash that no account has; checking it costs what checking that of an account costs."""
-    return _hasher().hash("a password of no account")
+    return _hasher().hash(secrets.token_urlsafe(32))
 
 
 @cache

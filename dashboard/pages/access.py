@@ -34,7 +34,7 @@ def sign_in() -> Response:
     """Show the form, and sign in: then go on to the page that was asked for."""
     access = _access()
     target = local_target(request.values.get("next", "/"))
-    if request.method == "GET":
+    if request.method != "POST":
         return redirect(target, 303) if g.get("visitor") else _form(access, target)
     visit = request.cookies.get(VISIT, "")
     if access.provider is not None:

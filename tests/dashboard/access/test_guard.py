@@ -109,6 +109,8 @@ def test_only_the_public_address_and_this_machine_are_answered(browser):
         "javascript:alert(1)",
         "/a\nb",
         "\\/evil",
+        "//[",
+        "//\u2100",
     ],
 )
 def test_sign_in_leads_to_no_other_site(browser, target):
@@ -125,3 +127,8 @@ def test_the_page_that_was_asked_for_comes_after_sign_in(browser):
     visitor = browser()
     answer = visitor.get("/runs?partner=AA&side=service")
     assert answer.headers["Location"] == "/sign-in?next=/runs%3Fpartner%3DAA%26side%3Dservice"
+
+
+def test_the_sign_in_page_is_there_for_head(browser):
+    """A check by HEAD is no form that was sent without its key."""
+    assert browser().client.head("/sign-in", base_url=ADDRESS).status_code == 200
