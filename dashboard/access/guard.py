@@ -77,10 +77,15 @@ def check_form(visitor: Visitor) -> None:
     """Refuse a form that another site made the browser send."""
     if not visitor.form_key:
         return
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
-        abort(403, "This form was sent by another site. Nothing was done.")
+    check_site()
     if not hmac.compare_digest(request.form.get(FORM_KEY, "").encode(), visitor.form_key.encode()):
         abort(403, "This form is from an earlier session. Load the page again; nothing was done.")
+
+
+def check_site() -> None:
+    """Refuse a form of which the browser says that another site sent it."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        abort(403, "This form was sent by another site. Nothing was done.")
 
 
 def local_target(target: str) -> str:

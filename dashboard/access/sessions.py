@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
 from dashboard.access.audit import record_act
-from dashboard.access.database import change_access, read_access
+from dashboard.access.database import change_access
 from dashboard.access.passwords import is_password
 from dashboard.access.users import Actor, User
 
@@ -52,26 +53,31 @@ class Session:
 def sign_in(path: Path, name: str, password: str, address: str, now_us: int) -> str:
     """Return the secret of a new session.
 
-    The password is checked outside of a transaction, as that takes long on purpose.
+    The password is checked outside of a transaction, as that takes long on purpose. The try counts as a failure until
+    it has succeeded, so that tries at the same time wait as those one after another do.
 
     Raises:
         SignInRefused: the user is unknown or disabled, the password is wrong, or the wait is not over.
     """
-    keys = {"name": f"name {name.casefold()[:100]}", "address": f"address {address}"}
-    with read_access(path) as connection:
-        wait_s = max(_wait_s(connection, kind, key, now_us) for kind, key in keys.items())
-        row = connection.execute("SELECT name, password, disabled_us FROM user WHERE name = ?", (name,)).fetchone()
-    if wait_s:
-        raise SignInRefused(wait_s)
-    stored, hashed, disabled_us = row or (name, None, None)
-    if not is_password(password, hashed) or disabled_us is not None:
-        with change_access(path) as connection:
-            for key in keys.values():
-                _note_failure(connection, key, now_us)
-        raise SignInRefused
+    keys = {"name": f"name {name.casefold()[:100]}", "address": f"address {client_network(address)}"}
     with change_access(path) as connection:
-        connection.execute("DELETE FROM failed_sign_in WHERE key = ?", (keys["name"],))
-        return begin_session(connection, stored, address, now_us)
+        if wait_s := max(_wait_s(connection, kind, key, now_us) for kind, key in keys.items()):
+            raise SignInRefused(wait_s)
+        before = _failures(connection, keys["address"])
+        for key in keys.values():
+            _note_failure(connection, key, now_us)
+        account = _account(connection, name)
+    stored, hashed, _ = account or (name, None, None)
+    is_right = is_password(password, hashed)
+    with change_access(path) as connection:
+        # an account that was changed meanwhile is signed in by what it is now
+        if is_right and account and account == _account(connection, name) and account[2] is None:
+            connection.execute("DELETE FROM failed_sign_in WHERE key = ?", (keys["name"],))
+            _take_back_failure(connection, keys["address"], before)
+            return begin_session(connection, stored, address, now_us)
+        if account:  # what was typed as an unknown name may be a password
+            record_act(connection, Actor("", address, now_us).entry("sign-in refused", stored))
+    raise SignInRefused
 
 
 def begin_session(connection: sqlite3.Connection, name: str, address: str, now_us: int) -> str:
@@ -104,6 +110,17 @@ def sign_out(connection: sqlite3.Connection, secret: str) -> None:
     connection.execute("DELETE FROM session WHERE digest = ?", (digest(secret),))
 
 
+def client_network(address: str) -> str:
+    """Return the address of a client for which failures count: of IPv6 its network, as a client has all of it."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address[:100]
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
+        return str(IPv6Network((int(parsed), 64), strict=False))
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
+
+
 def digest(secret: str) -> bytes:
     """Return the digest under which a secret of 256 random bits is stored."""
     return hashlib.sha256(secret.encode()).digest()
@@ -111,13 +128,36 @@ def digest(secret: str) -> bytes:
 
 def _wait_s(connection: sqlite3.Connection, kind: str, key: str, now_us: int) -> int:
     """Return for how many seconds the next try has to wait: 1, 2, 4, ... after the last failure."""
-    row = connection.execute("SELECT failures, failed_us FROM failed_sign_in WHERE key = ?", (key,)).fetchone()
-    if row is None or row[0] <= FREE_FAILURES:
+    failures, failed_us = _failures(connection, key)
+    if failures <= FREE_FAILURES:
         return 0
     longest_s = LONGEST_WAIT_S[kind]
-    wait_s = min(1 << min(int(row[0]) - FREE_FAILURES - 1, 30), longest_s)
-    passed_s = max((now_us - int(row[1])) // 1_000_000, 0)  # not below 0, where the clock was set back
+    wait_s = min(1 << min(failures - FREE_FAILURES - 1, 30), longest_s)
+    passed_s = max((now_us - failed_us) // 1_000_000, 0)  # not below 0, where the clock was set back
     return max(wait_s - passed_s, 0)
+
+
+def _account(connection: sqlite3.Connection, name: str) -> tuple[str, str, int | None] | None:
+    """Return name, hash and time of disabling of an account; None where there is none of that name."""
+    row = connection.execute("SELECT name, password, disabled_us FROM user WHERE name = ?", (name,)).fetchone()
+    return None if row is None else (row[0], row[1], row[2])
+
+
+def _failures(connection: sqlite3.Connection, key: str) -> tuple[int, int]:
+    """Return how many failures there were in a row, and when the last was."""
+    row = connection.execute("SELECT failures, failed_us FROM failed_sign_in WHERE key = ?", (key,)).fetchone()
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
+def _take_back_failure(connection: sqlite3.Connection, key: str, before: tuple[int, int]) -> None:
+    """Take back the failure that was noted before the password was checked; `before` is what it was added to."""
+    failures, failed_us = before
+    connection.execute(
+        "UPDATE failed_sign_in SET failures = failures - 1, "
+        "failed_us = CASE failures WHEN ? THEN ? ELSE failed_us END WHERE key = ?",
+        (failures + 1, failed_us, key),
+    )
+    connection.execute("DELETE FROM failed_sign_in WHERE key = ? AND failures <= 0", (key,))
 
 
 def _note_failure(connection: sqlite3.Connection, key: str, now_us: int) -> None:

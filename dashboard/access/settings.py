@@ -26,7 +26,7 @@ class Access:
     @property
     def is_https(self) -> bool:
         """Whether browsers reach the dashboard by TLS."""
-        return self.public_url.startswith("https:")
+        return urlsplit(self.public_url).scheme == "https"
 
     @property
     def cookie(self) -> str:

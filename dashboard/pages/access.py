@@ -12,7 +12,7 @@ from flask import Blueprint, abort, g, make_response, redirect, render_template,
 from dashboard.access import sessions
 from dashboard.access.database import change_access
 from dashboard.access.errors import AccessRefused, ProviderFailed
-from dashboard.access.guard import FORM_KEY, check_form, local_target
+from dashboard.access.guard import FORM_KEY, check_form, check_site, local_target
 from dashboard.access.provider_sign_in import WAY_US, begin_way, end_way
 from dashboard.access.sessions import SESSION_US, SignInRefused
 from dashboard.pages.request import settings
@@ -29,6 +29,11 @@ blueprint = Blueprint("access", __name__)
 VISIT = "milepost-visit"
 
 
+def _visit_cookie(access: Access) -> str:
+    """Return the name of that cookie; as that of the session, no other host of our domain can set it."""
+    return f"__Host-{VISIT}" if access.is_https else VISIT
+
+
 @blueprint.route("/sign-in", methods=["GET", "POST"])
 def sign_in() -> Response:
     """Show the form, and sign in: then go on to the page that was asked for."""
@@ -36,9 +41,10 @@ def sign_in() -> Response:
     target = local_target(request.values.get("next", "/"))
     if request.method != "POST":
         return redirect(target, 303) if g.get("visitor") else _form(access, target)
-    visit = request.cookies.get(VISIT, "")
+    visit = request.cookies.get(_visit_cookie(access), "")
     if access.provider is not None:
         abort(404)
+    check_site()
     if not visit or not hmac.compare_digest(request.form.get(FORM_KEY, "").encode(), visit.encode()):
         return _form(access, target, "This form is too old. Please try again.", 403)
     name, password = request.form.get("name", ""), request.form.get("password", "")
@@ -61,7 +67,7 @@ def go_to_provider() -> Response:
     except ProviderFailed as failed:
         return _form(access, target, str(failed), 503)
     response = redirect(url, 303)
-    _set_cookie(response, access, VISIT, visit, WAY_US // 1_000_000)
+    _set_cookie(response, access, _visit_cookie(access), visit, WAY_US // 1_000_000)
     return response
 
 
@@ -70,7 +76,7 @@ def come_back() -> Response:
     """Sign in the browser that the provider leads back."""
     access = _access()
     provider = access.provider or abort(404)
-    visit, address = request.cookies.get(VISIT, ""), request.remote_addr or ""
+    visit, address = request.cookies.get(_visit_cookie(access), ""), request.remote_addr or ""
     try:
         secret, target = end_way(
             access.path, provider, _way_back(access), visit, request.args, address, access.now_us()
@@ -106,9 +112,12 @@ def _way_back(access: Access) -> str:
 
 
 def _signed_in(access: Access, secret: str, target: str) -> Response:
+    if former := request.cookies.get(access.cookie):
+        with change_access(access.path) as connection:
+            sessions.sign_out(connection, former)
     response = redirect(target, 303)
     _set_cookie(response, access, access.cookie, secret, SESSION_US // 1_000_000)
-    response.delete_cookie(VISIT)
+    response.delete_cookie(_visit_cookie(access), secure=access.is_https)
     return response
 
 
@@ -118,7 +127,7 @@ def _form(access: Access, target: str, problem: str = "", status: int = 200) -> 
     text = render_template("sign_in.html", target=target, problem=problem, form_key=visit, provider=provider)
     response = make_response(text, status)
     response.headers["Cache-Control"] = "no-store"
-    _set_cookie(response, access, VISIT, visit, 3600)
+    _set_cookie(response, access, _visit_cookie(access), visit, 3600)
     return response
 
 

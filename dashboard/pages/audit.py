@@ -26,7 +26,7 @@ def page() -> str:
     rows = [
         {
             "at": timestamp(act.at_us),
-            "who": act.who,
+            "who": act.who or "not signed in",
             "act": act.act,
             "target": act.target,
             "detail": "; ".join(f"{name}: {value}" for name, value in act.detail.items()),
