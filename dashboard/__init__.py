@@ -1,1 +1,1 @@
-"""The dashboard: reads the metrics and the roadmap, changes nothing."""
+"""The dashboard: shows the metrics, the roadmap and what is open now; acts for people who have signed in."""

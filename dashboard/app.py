@@ -1,6 +1,7 @@
 """The dashboard as a Flask application: `create_app` takes the settings; nothing is built at import.
 
-It reads the metrics database and the milestone file, opens the database read-only, and changes nothing.
+It reads the metrics database and the milestone file, and opens the database read-only. What people change, where they
+sign in, is changed by functions that the settings hand in.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Serve the dashboard on loopback, and run periodic jobs beside it."""
+"""Serve the dashboard, without a sign-in on loopback alone, and run periodic jobs beside it."""
 
 from __future__ import annotations
 
