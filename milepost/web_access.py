@@ -32,11 +32,20 @@ def make_access(web: WebSettings, root: Path) -> Access | None:
 
 def make_provider(settings: OidcSettings, root: Path) -> Provider:
     """Return the provider by which people sign in; its secret is read when it is needed."""
+    from dashboard.access.errors import ProviderFailed
     from dashboard.access.provider import Provider, ProviderSettings
+    from poc.errors import BadInput
     from poc.transports.secrets import resolve_secret
 
     def client_secret() -> str:
-        return resolve_secret(settings.client_secret, os.environ, root).reveal() if settings.client_secret else ""
+        if not settings.client_secret:
+            return ""
+        try:
+            return resolve_secret(settings.client_secret, os.environ, root).reveal()
+        except BadInput as error:  # the page that says it is open to everybody, so that it names no path
+            raise ProviderFailed(
+                "the client secret of this dashboard cannot be read; tell its administrator"
+            ) from error
 
     return Provider(
         ProviderSettings(

@@ -17,11 +17,16 @@ from dashboard.access.errors import AccessRefused, ProviderFailed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import requests
+
 #: Signatures that are accepted: with a key of the provider, never with a shared secret, and never none.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
 
 #: Seconds for a call to the provider, for which its metadata and keys are kept, and between two reloads of keys.
 TIMEOUT_S, KEPT_S, RELOAD_S = 10.0, 3600.0, 60.0
+
+#: The most bytes of an answer, and seconds for which a provider that failed is not asked again.
+MAX_ANSWER_BYTES, RETRY_S = 1 << 20, 5.0
 
 #: Seconds by which the clocks of the provider and of this machine may differ.
 LEEWAY_S = 60
@@ -48,6 +53,7 @@ class Provider:
     settings: ProviderSettings
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _documents: dict[str, tuple[float, dict[str, Any]]] = field(default_factory=dict)
+    _failures: dict[str, tuple[float, str]] = field(default_factory=dict)
 
     def authorization_url(self, redirect_uri: str, *, state: str, nonce: str, verifier: str) -> str:
         """Return the address to which the browser goes to sign in. Raises ProviderFailed."""
@@ -63,8 +69,10 @@ class Provider:
 
         with self._client(redirect_uri) as client:
             try:
-                token = client.fetch_token(self._endpoint("token_endpoint"), code=code, code_verifier=verifier)
-            except (OAuthError, requests.RequestException, ValueError) as error:
+                token = client.fetch_token(
+                    self._endpoint("token_endpoint"), code=code, code_verifier=verifier, **_bounded()
+                )
+            except (OAuthError, requests.RequestException, ValueError, TypeError, AttributeError) as error:
                 raise ProviderFailed(f"{self.settings.issuer} does not accept the sign-in: {error}") from error
         if not isinstance(token, dict) or not isinstance(token.get("id_token"), str):
             raise ProviderFailed(f"{self.settings.issuer} gave no ID token; the scope `openid` has to be allowed")
@@ -90,7 +98,7 @@ class Provider:
         except (JoseError, ValueError) as error:
             raise ProviderFailed(f"the ID token of {self.settings.issuer} is not valid: {error}") from error
         claims = dict(token.claims)
-        audience = [claims["aud"]] if isinstance(claims["aud"], str) else claims["aud"]
+        audience = texts_of(claims["aud"])
         if (
             self.settings.client_id not in audience
             or claims.get("azp", self.settings.client_id) != self.settings.client_id
@@ -102,12 +110,25 @@ class Provider:
 
     def role_of(self, claims: Mapping[str, Any]) -> str:
         """Return the role that the claims give. Raises AccessRefused where they give none."""
-        value = claims.get(self.settings.roles_claim, [])
-        values = {value} if isinstance(value, str) else {text for text in value if isinstance(text, str)}
+        values = texts_of(claims.get(self.settings.roles_claim))
         role = next((role for text, role in self.settings.roles.items() if text in values), None)
         if role is None:
             raise AccessRefused(f"your account has none of the roles here: {', '.join(self.settings.roles)}")
         return role
+
+    def name_of(self, claims: Mapping[str, Any]) -> str:
+        """Return the name that the claims give, else the provider's id of the person.
+
+        Raises:
+            AccessRefused: the name is no text, or an e-mail address of which the provider says that it is not verified.
+        """
+        claim = self.settings.name_claim
+        name = claims.get(claim) or claims["sub"]
+        if not isinstance(name, str):
+            raise AccessRefused(f"the claim {claim!r} is no text; choose another `name_claim`")
+        if claim == "email" and claims.get("email_verified") in {False, "false"}:
+            raise AccessRefused(f"the provider has not verified the address {name!r}")
+        return name
 
     def _client(self, redirect_uri: str) -> Any:
         from authlib.integrations.requests_client import OAuth2Session
@@ -124,6 +145,8 @@ class Provider:
         )
 
     def _endpoint(self, name: str) -> str:
+        if not is_trusted(self.settings.issuer):
+            raise ProviderFailed(f"{self.settings.issuer} has to be an https address, or on this machine")
         metadata = self._document(f"{self.settings.issuer.rstrip('/')}/.well-known/openid-configuration")
         if metadata.get("issuer") != self.settings.issuer:
             raise ProviderFailed(f"the provider calls itself {metadata.get('issuer')!r}, not {self.settings.issuer!r}")
@@ -139,12 +162,12 @@ class Provider:
 
         url, number = self._endpoint("jwks_uri"), header.headers().get("kid")
         keys = self._document(url)
-        known = [key.get("kid") for key in keys.get("keys", ()) if isinstance(key, dict)]
+        known = [key.get("kid") for key in keys.get("keys") or () if isinstance(key, dict)]
         if number not in known:
             keys = self._document(url, kept_s=RELOAD_S)
         try:
             return KeySet.import_key_set(keys)  # type: ignore[arg-type] # checked by it
-        except (JoseError, KeyError, TypeError, ValueError) as error:
+        except (JoseError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise ProviderFailed(f"{url}: the keys of the provider cannot be read: {error}") from error
 
     def _document(self, url: str, kept_s: float = KEPT_S) -> dict[str, Any]:
@@ -155,16 +178,45 @@ class Provider:
             fetched_s, document = self._documents.get(url, (float("-inf"), {}))
             if time.monotonic() - fetched_s < kept_s:
                 return document
+            failed_s, text = self._failures.get(url, (float("-inf"), ""))
+            if time.monotonic() - failed_s < RETRY_S:
+                raise ProviderFailed(text)
             try:
-                answer = requests.get(url, timeout=TIMEOUT_S, allow_redirects=False)
+                answer = requests.get(url, timeout=TIMEOUT_S, **_bounded())
                 answer.raise_for_status()
                 document = answer.json()
+                if answer.status_code != requests.codes.ok or not isinstance(document, dict):
+                    raise ValueError(f"it answered {answer.status_code}, and no JSON object")
             except (requests.RequestException, ValueError) as error:
-                raise ProviderFailed(f"{url}: the provider cannot be used: {error}") from error
-            if answer.status_code != requests.codes.ok or not isinstance(document, dict):
-                raise ProviderFailed(f"{url}: the provider answered {answer.status_code}, and no JSON object")
+                text = f"{url}: the provider cannot be used: {error}"
+                self._failures[url] = (time.monotonic(), text)
+                raise ProviderFailed(text) from error
             self._documents[url] = (time.monotonic(), document)
             return document
+
+
+def texts_of(claim: object) -> list[str]:
+    """Return the texts of a claim that is one text, a list of them, or an object with them as keys."""
+    if isinstance(claim, str):
+        return [claim]
+    return [text for text in claim if isinstance(text, str)] if isinstance(claim, (list, dict)) else []
+
+
+def _bounded() -> dict[str, Any]:
+    """Return the arguments of a request that follows no redirect and reads a bounded answer in bounded time."""
+    until_s = time.monotonic() + TIMEOUT_S
+
+    def read(answer: requests.Response, **_: object) -> None:
+        content = bytearray()
+        while part := answer.raw.read1(1 << 16, decode_content=True):
+            content += part
+            if len(content) > MAX_ANSWER_BYTES or time.monotonic() > until_s:
+                answer.close()
+                raise ValueError(f"its answer has over {MAX_ANSWER_BYTES:,} bytes, or took over {TIMEOUT_S:g} seconds")
+        answer._content = bytes(content)  # noqa: SLF001 (requests has no other way to give a body that was read)
+        answer._content_consumed = True  # type: ignore[attr-defined] # noqa: SLF001
+
+    return {"allow_redirects": False, "stream": True, "hooks": {"response": read}}
 
 
 def is_trusted(url: str) -> bool:

@@ -78,8 +78,13 @@ def end_way(
         raise ProviderFailed(f"the provider refused the sign-in: {answer['error'][:200]}")
     token = provider.exchange_code(redirect_uri, answer.get("code", ""), verifier)
     claims = provider.check_id_token(token, nonce, now_us // 1_000_000)
-    role, subject = provider.role_of(claims), str(claims["sub"])
-    name = str(claims.get(provider.settings.name_claim) or subject)
+    subject = str(claims["sub"])
+    try:
+        role, name = provider.role_of(claims), provider.name_of(claims)
+    except AccessRefused:
+        with change_access(path) as connection:
+            _end_sessions(connection, subject)
+        raise
     if not NAME.fullmatch(name):
         raise AccessRefused(f"the name {name!r} cannot be used here; choose another `name_claim`")
     with change_access(path) as connection:
@@ -88,7 +93,13 @@ def end_way(
 
 
 def _note_user(connection: sqlite3.Connection, actor: Actor, role: str, subject: str) -> None:
-    """Add the account of a person at the first sign-in, and give it the role of this one."""
+    """Add the account of a person at the first sign-in, and give it the name and the role of this one.
+
+    A person is known by the provider's id, so that a disabled one does not come back under another name.
+    """
+    former = connection.execute("SELECT name FROM user WHERE subject = ?", (subject,)).fetchone()
+    if former is not None and former[0] != actor.name:
+        _rename_user(connection, actor, former[0])
     row = connection.execute("SELECT role, subject, disabled_us FROM user WHERE name = ?", (actor.name,)).fetchone()
     if row is None:
         connection.execute(
@@ -104,5 +115,19 @@ def _note_user(connection: sqlite3.Connection, actor: Actor, role: str, subject:
         raise AccessRefused(f"{actor.name} is disabled here; ask an administrator")
     if before != role:
         connection.execute("UPDATE user SET role = ? WHERE name = ?", (role, actor.name))
-        connection.execute("DELETE FROM session WHERE user = ?", (actor.name,))
+        _end_sessions(connection, subject)
         record_act(connection, actor.entry("role changed", actor.name, before=before, after=role))
+
+
+def _rename_user(connection: sqlite3.Connection, actor: Actor, former: str) -> None:
+    """Give an account the name that its person has at the provider now. Raises AccessRefused where it is taken."""
+    taken = connection.execute("SELECT name FROM user WHERE name = ? AND name <> ?", (actor.name, former)).fetchone()
+    if taken is not None:
+        raise AccessRefused(f"{actor.name} is the name of another account here")
+    connection.execute("DELETE FROM session WHERE user = ?", (former,))
+    connection.execute("UPDATE user SET name = ? WHERE name = ?", (actor.name, former))
+    record_act(connection, actor.entry("user renamed", actor.name, before=former))
+
+
+def _end_sessions(connection: sqlite3.Connection, subject: str) -> None:
+    connection.execute("DELETE FROM session WHERE user IN (SELECT name FROM user WHERE subject = ?)", (subject,))

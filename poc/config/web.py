@@ -17,7 +17,7 @@ class OidcSettings(Strict):
     """The OpenID provider by which people sign in: `[web.oidc]`."""
 
     issuer: str = Field(
-        pattern=r"^https?://\S+$",
+        pattern=r"^(https://|http://(localhost|127\.0\.0\.1|\[::1\])([:/]|$))\S*$",
         description="The provider's address as it calls itself; `/.well-known/openid-configuration` below it is read.",
     )
     client_id: str = Field(min_length=1, description="The id under which the provider knows this dashboard.")

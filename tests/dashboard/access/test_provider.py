@@ -4,18 +4,24 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
+from pydantic import ValidationError
 
-from dashboard.access.database import read_access
+from dashboard.access.audit import read_acts
+from dashboard.access.database import change_access, read_access
 from dashboard.access.errors import AccessRefused, ProviderFailed
 from dashboard.access.provider import LEEWAY_S, Provider, ProviderSettings, is_trusted
 from dashboard.access.settings import Access
+from poc.config.web import OidcSettings
 from tests.dashboard.access.conftest import Browser
 
 CLIENT = "milepost"
@@ -38,6 +44,7 @@ def issuer():
         {"sub": "1", "email": "otto@example.org", "groups": ["staff", "ops"]},
         {"sub": "2", "email": "eve@example.org", "groups": ["staff"]},
         {"sub": "3", "email": "otto@example.org", "groups": ["boss"]},
+        {"sub": "4", "email": "olga@example.org", "groups": ["ops"]},
     ]
     claims = [part for person in people for part in ("--user-claims", json.dumps(person))]
     command = [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "--port", "0", *claims]
@@ -205,3 +212,155 @@ def test_addresses_of_a_provider_are_protected():
     assert is_trusted("http://127.0.0.1:9400/x")
     assert not is_trusted("http://id.example/x")
     assert not is_trusted("file:///etc/passwd")
+
+
+def test_a_claim_of_another_kind_gives_no_role_and_no_name(provider):
+    """A number, a list of numbers or nothing is no group, and no error of ours; a name has to be a text."""
+    for value in (5, None, True, [1, None], 1.5):
+        with pytest.raises(AccessRefused, match="none of the roles"):
+            provider.role_of({"groups": value})
+    assert provider.role_of({"groups": {"ops": {"org": "x"}}}) == "operator"
+    for value in (True, 7, ["otto@example.org"], {"a": 1}):
+        with pytest.raises(AccessRefused, match="is no text"):
+            provider.name_of({"email": value, "sub": "1"})
+    assert provider.name_of({"sub": "1"}) == "1"
+
+
+def test_an_address_that_is_not_verified_is_no_name(provider):
+    """Otherwise anybody at the provider could take the name of somebody who has not come yet."""
+    with pytest.raises(AccessRefused, match="not verified"):
+        provider.name_of({"sub": "1", "email": "ada@example.org", "email_verified": False})
+    assert provider.name_of({"sub": "1", "email": "ada@example.org", "email_verified": True}) == "ada@example.org"
+
+
+def test_keys_that_are_none_are_said(provider, keys):
+    """A key set of the wrong shape is the provider's failure, and no error of ours."""
+    token = jwt.encode({"alg": "RS256", "kid": "k"}, CLAIMS, keys[0])
+    for document in ({"keys": None}, {"keys": "abc"}, {"keys": [1]}, {}):
+        provider._documents["https://id.example/keys"] = (time.monotonic(), document)
+        with pytest.raises(ProviderFailed):
+            provider.check_id_token(token, "n", NOW_S)
+
+
+def change_person(accounts, *statements):
+    """Change the accounts as a provider's rename or an administrator would."""
+    with change_access(accounts) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def test_who_is_disabled_does_not_come_back_under_another_name(make_browser, accounts):
+    """The provider's id tells who it is, whatever the name is there now."""
+    browser = make_browser()
+    browser.get(way_back(browser, "4"))
+    change_person(
+        accounts, "DELETE FROM session",
+        "UPDATE user SET name = 'former@example.org', disabled_us = 1 WHERE subject = '4'",
+    )  # fmt: skip
+    again = make_browser()
+    assert "is disabled here" in again.get(way_back(again, "4")).text
+    assert again.get("/method").status_code == 303
+
+
+def test_who_was_renamed_at_the_provider_keeps_the_account(make_browser, accounts):
+    """There is one account for each person; the audit log has both names, and earlier sessions have ended."""
+    browser = make_browser()
+    browser.get(way_back(browser, "4"))
+    change_person(accounts, "DELETE FROM session", "UPDATE user SET name = 'former@example.org' WHERE subject = '4'")
+    again = make_browser()
+    assert again.get(way_back(again, "4")).status_code == 303
+    with read_access(accounts) as connection:
+        assert connection.execute("SELECT name FROM user WHERE subject = '4'").fetchall() == [("olga@example.org",)]
+        assert ("user renamed", {"before": "former@example.org"}) in [
+            (act.act, dict(act.detail)) for act in read_acts(connection, 5)
+        ]
+
+
+def test_a_sign_in_without_a_role_ends_the_sessions_of_before(make_browser, accounts):
+    """Whose role was taken away at the provider is out everywhere as soon as the provider says so."""
+    browser, other = make_browser(), make_browser()
+    browser.get(way_back(browser, "4"))
+    change_person(accounts, "DELETE FROM session", "UPDATE user SET subject = '2' WHERE subject = '4'")
+    change_person(
+        accounts,
+        "INSERT INTO session SELECT x'00', name, 'k', 0, 9e18 FROM user WHERE subject = '2'",
+    )
+    assert "none of the roles" in other.get(way_back(other, "2")).text
+    with read_access(accounts) as connection:
+        assert connection.execute("SELECT count(*) FROM session").fetchone() == (0,)
+
+
+@pytest.fixture
+def answering():
+    """A function that starts a provider which answers everything by a function, and gives its address."""
+    servers = []
+
+    def start(answer):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(self.path)
+                with suppress(OSError):
+                    answer(self)
+
+            do_POST = do_GET  # noqa: N815
+
+            def log_message(self, *_):
+                pass
+
+        asked = []
+        servers.append(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}", asked
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_an_answer_without_end_is_given_up_and_not_asked_for_at_once_again(answering):
+    """It would fill the memory; a provider that failed is left alone for seconds, so that no thread waits on it."""
+
+    def endless(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        while True:
+            handler.wfile.write(b" " * 65_536)
+
+    address, asked = answering(endless)
+    made = Provider(settings(address))
+    for _ in range(3):
+        with pytest.raises(ProviderFailed, match="its answer has over"):
+            made.authorization_url("https://milepost.example", state="s", nonce="n", verifier="v" * 43)
+    assert len(asked) == 1
+
+
+def test_a_code_is_not_sent_on_to_where_a_provider_redirects(answering):
+    """The code and our secret are for the address in its metadata alone."""
+
+    def redirecting(handler):
+        handler.send_response(307)
+        handler.send_header("Location", "/elsewhere")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    address, asked = answering(redirecting)
+    made = Provider(settings(address))
+    made._documents[f"{address}/.well-known/openid-configuration"] = (
+        time.monotonic(), {"issuer": address, "token_endpoint": f"{address}/token"},
+    )  # fmt: skip
+    with pytest.raises(ProviderFailed):
+        made.exchange_code("https://milepost.example", "code", "v" * 43)
+    assert asked == ["/token"]
+
+
+def test_an_issuer_without_tls_is_not_asked():
+    """Whoever is on the way could name other keys; neither the settings nor the provider take it."""
+    with pytest.raises(ProviderFailed, match="has to be an https address"):
+        Provider(settings("http://id.example")).authorization_url("x", state="s", nonce="n", verifier="v" * 43)
+    given = {"client_id": "m", "roles": {"a": "viewer"}}
+    for issuer in ("http://id.example", "http://localhost.evil.example", "http://127.0.0.1@evil.example"):
+        with pytest.raises(ValidationError):
+            OidcSettings(issuer=issuer, **given)
+    for issuer in ("https://id.example/realm", "http://localhost:9400", "http://127.0.0.1", "http://[::1]:1/x"):
+        assert OidcSettings(issuer=issuer, **given).issuer == issuer
