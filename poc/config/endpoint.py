@@ -22,11 +22,12 @@ RESERVED_HEADERS = frozenset({
     "accept-encoding", "date", "idempotency-key", "milepost-file", "milepost-slot", "milepost-slots",
 })  # fmt: skip
 
-#: A name of a header; a valid value: visible ASCII characters, with spaces between them; and names that usually have
-#: secret values.
+#: A name of a header; a valid value: visible ASCII characters, with spaces between them; names that usually have
+#: secret values; and how a value begins that is one, whatever its name.
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
 SECRET_NAME = re.compile(r"authorization|cookie|token|secret|passw|api-?key|credential", re.IGNORECASE)
+SECRET_VALUE = re.compile(r"(?:Bearer|Basic|Token) ", re.IGNORECASE)
 
 #: Names that a path may have in braces.
 PLACEHOLDERS = ("{feed}", "{partner}")
@@ -247,7 +248,7 @@ def check_path(path: str) -> str:
 def check_header(name: str, value: str) -> None:
     """Raise ValueError for a header that is not to be written in clear, or that no request can carry."""
     is_reference = SECRET_REFERENCE.fullmatch(value) is not None
-    if not is_reference and (SECRET_NAME.search(name) or "${" in value):
+    if not is_reference and (SECRET_NAME.search(name) or SECRET_VALUE.match(value) or "${" in value):
         raise ValueError(f"headers.{name} holds a secret; write `${{env:NAME}}` or `${{file:PATH}}`")
     if name.lower() == "content-type" and (is_reference or not MEDIA_TYPE.match(value)):
         raise ValueError(f"headers.{name} is not a media type; write one like 'application/x-ndjson'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from math import isfinite
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import (
@@ -143,6 +144,8 @@ class MapField(Strict):
     def _is_constant(cls, value: Any) -> Any:
         if value is not None and not isinstance(value, str | int | float | Decimal):
             raise ValueError("must be a text, a number or a boolean; write a date in quotes")
+        if isinstance(value, float | Decimal) and not isfinite(value):
+            raise ValueError("must be a finite number, as JSON has no other; or write it in quotes, as a text")
         return value
 
     @field_validator("format")

@@ -56,6 +56,7 @@ def test_a_port_that_does_not_exist_is_refused(url):
         ),
         ({"url": "http://h", "headers": {"Authorization": "Bearer x"}}, "headers.Authorization holds a secret"),
         ({"url": "http://h", "headers": {"X": "a${env:A}"}}, "headers.X holds a secret"),
+        ({"url": "http://h", "headers": {"X": "Bearer abc"}}, "headers.X holds a secret"),
         ({"url": "http://h", "headers": {"X": "a\r\nB: c"}}, "headers.X has characters that no header can carry"),
         ({"url": "http://h", "headers": {"Content-Type": "json"}}, "headers.Content-Type is not a media type"),
     ],

@@ -1,6 +1,7 @@
 """The keys of one field of the partner."""
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from pydantic import ValidationError
@@ -27,6 +28,7 @@ from poc.config.map_field import MapField
         ({"from": "a", "format": "%Y %s"}, "`%s` is not supported; there are "),
         ({"from": "a", "format": "%-Y"}, "`%-Y` is not supported"),
         ({"from": "a", "format": "%Y %"}, "`%` is not supported"),
+        ({"value": Decimal("NaN")}, "must be a finite number, as JSON has no other"),
         ({"value": date(2024, 1, 26)}, "must be a text, a number or a boolean; write a date in quotes"),
         ({"from": "a", "default": float("nan")}, "finite number"),
     ],
