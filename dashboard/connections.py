@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from dashboard.access.settings import Access
-
 #: Seconds in which a request must arrive whole, from its first byte, or for the first one from its connection.
 REQUEST_S = 10.0
 
@@ -33,17 +31,15 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def make_server(app: Callable[..., Any], listener: socket.socket, access: Access | None = None) -> Any:
+def make_server(
+    app: Callable[..., Any], listener: socket.socket, max_body_bytes: int | None = None, proxies: int = 0
+) -> Any:
     """Return a server of a WSGI application on a listening socket, with bounded connections and bodies.
 
     Behind reverse proxies the application sees `X-Forwarded-For`; otherwise the server takes such headers away.
     """
-    changed: dict[str, Any] = {}
-    if access is not None:
-        from dashboard.access.guard import MAX_UPLOAD_BYTES
-
-        changed = {"max_request_body_size": MAX_UPLOAD_BYTES, "clear_untrusted_proxy_headers": access.proxies == 0}
-    server = create_server(app, sockets=[listener], **(SETTINGS | changed))
+    limit = {} if max_body_bytes is None else {"max_request_body_size": max_body_bytes}
+    server = create_server(app, sockets=[listener], clear_untrusted_proxy_headers=not proxies, **(SETTINGS | limit))
     server.channel_class = BoundedChannel
     return server
 

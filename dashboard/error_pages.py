@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from typing import TYPE_CHECKING
 
 from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
+from dashboard.access.errors import AccessUnusable
 from dashboard.errors import NothingYet, StillReading
 from dashboard.pages.navigation import current_heading
 from dashboard.pages.request import message_page, settings
@@ -24,6 +26,7 @@ PLAN_HINT = "The page Milestones shows the plan."
 def register(app: Flask) -> None:
     """Register a page for every error that a request can raise."""
     app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(AccessUnusable, accounts_unusable)
     app.register_error_handler(NothingYet, nothing_yet)
     app.register_error_handler(StillReading, still_reading)
     for damage in (MetricsError, PlanError, sqlite3.DatabaseError):
@@ -37,6 +40,13 @@ def nothing_yet(nothing: NothingYet) -> tuple[str, int]:
     return message_page(
         current_heading() or nothing.title, [f"{nothing.title}. {PLAN_HINT}", str(nothing)], nothing.command
     ), 200
+
+
+def accounts_unusable(error: AccessUnusable) -> tuple[str, int]:
+    """Show that nobody can sign in, without the path of the file, and say in the server's log what is wrong."""
+    logging.getLogger("milepost").error("%s", error)
+    text = "Nobody can sign in now. The log of the server says why; restore a copy of var/access.db."
+    return message_page("The accounts cannot be read", [text]), 503
 
 
 def still_reading(_: Exception) -> tuple[str, int, dict[str, str]]:

@@ -41,8 +41,10 @@ def add_headers(response: Response) -> Response:
     """Add the security headers, and an ETag to every page without one."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if g.get("visitor"):
+        response.headers.setdefault("Cache-Control", "private, no-cache")  # pages of errors, too
     if response.status_code == 200 and not response.direct_passthrough and "ETag" not in response.headers:
-        response.headers.setdefault("Cache-Control", "private, no-cache" if g.get("visitor") else "no-cache")
+        response.headers.setdefault("Cache-Control", "no-cache")
         response.add_etag()
         response.make_conditional(request)
     return response

@@ -101,6 +101,7 @@ def run_server(
     """
     from apscheduler.schedulers.background import BackgroundScheduler
 
+    from dashboard.access.guard import MAX_UPLOAD_BYTES
     from dashboard.app import close_app, create_app
     from dashboard.connections import make_server
     from dashboard.pages.warm_up import warm_up
@@ -131,7 +132,8 @@ def run_server(
     for name, job in (own | dict(jobs)).items():
         start = datetime.now(UTC) + timedelta(seconds=job.first_s)
         scheduler.add_job(job.work, "interval", id=name, next_run_time=start, seconds=job.every_s)
-    server = make_server(app, listener, config.access)
+    access = config.access
+    server = make_server(app, listener, *(() if access is None else (MAX_UPLOAD_BYTES, access.proxies)))
     scheduler.start()
     try:
         server.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from time import time_ns
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from poc.cli.console import Done
     from poc.cli.operations.repair import EditReader
     from roadmap.cli.record import Recorded
+
+
+#: The number of a row in the name of a field.
+NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
@@ -57,7 +62,7 @@ def edits_of_form(fields: Mapping[str, str]) -> EditReader:
     if "export" in fields:
         return edits_of_export(fields["export"].encode("latin-1"), "the file")  # a character is a byte of it
     rows = {name.removeprefix("row-"): text for name, text in fields.items()}
-    return edits_of_texts({int(number): text for number, text in rows.items() if number.isdecimal()})
+    return edits_of_texts({int(number): text for number, text in rows.items() if NUMBER.fullmatch(number)})
 
 
 def parse_day(text: str) -> date | None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: The most bytes of a form, and of one with rows or a file, which only somebody who may send it gets read.
 MAX_FORM_BYTES, MAX_UPLOAD_BYTES = 1 << 16, 4 << 20
 
+#: What is answered even if the database of accounts cannot be read.
+WITHOUT_ACCOUNTS = frozenset({"health.live", "static"})
+
 #: The field of a form that holds the key of the session.
 FORM_KEY = "form_key"
 
@@ -37,6 +40,8 @@ def check_request(access: Access) -> BaseResponse | None:
         abort(403, f"This dashboard is at {access.public_url}.")
     request.max_content_length = MAX_FORM_BYTES
     demanded = demand(request.endpoint)
+    if request.endpoint in WITHOUT_ACCOUNTS:
+        return None
     visitor = find_visitor(access)
     g.visitor = visitor
     if demanded == OPEN:
@@ -62,7 +67,8 @@ def find_visitor(access: Access) -> Visitor | None:
             token = find_token(connection, secret.strip(), access.now_us())
         if token is None:
             abort(_unauthorized())
-        return Visitor(name=token.label, role="token", permissions=TOKEN_KINDS[token.kind], form_key="")
+        name = f"{token.label} (token {token.id})"  # a label may be the name of a person
+        return Visitor(name=name, role=token.kind, permissions=TOKEN_KINDS[token.kind], form_key="")
     if cookie is None:
         return None
     with read_access(access.path) as connection:

@@ -96,6 +96,7 @@ def sign_out() -> Response:
             sessions.sign_out(connection, request.cookies.get(access.cookie, ""))
     response = redirect("/sign-in", 303)
     response.delete_cookie(access.cookie, secure=access.is_https)
+    response.headers["Clear-Site-Data"] = '"cache"'  # so that “back” shows nothing to the next person
     return response
 
 

@@ -41,7 +41,7 @@ def _view(act: Act) -> Callable[[], Response | tuple[str, int]]:
         for field in act.fields:
             if problem := _mistake(field, fields[field.name]):
                 return _problem(act, problem, back, 400)
-        if not token or not request.form.get("target"):
+        if not token or not 0 < len(request.form.get("target", "")) <= MAX_CHARACTERS:
             return _problem(act, "The form is not complete. Load the page again.", back, 400)
         payload = _rows() if act.has_rows else {}
         order = Order(act=act, target=request.form["target"], fields=fields, token=token, payload=payload)

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, cast
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response, current_app, g
 
 from dashboard.pages.request import settings
 from dashboard.service_state import ServiceUnreadable
@@ -37,6 +37,8 @@ def ready() -> Response:
     reasons = list(reasons_not_ready(settings(), service))
     if not reasons:
         return Response("ready\n", mimetype="text/plain", headers=NOT_CACHED)
+    if settings().access is not None and not g.get("visitor"):
+        reasons = ["sign in, or send a token, to see why"]  # the reasons name files of this machine
     text = "".join(f"not ready: {reason}\n" for reason in reasons)
     return Response(text, status=503, mimetype="text/plain", headers=NOT_CACHED)
 

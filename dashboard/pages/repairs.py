@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, g, render_template
+from flask import Blueprint, Response, abort, g, render_template
 
 from dashboard.actions.forms import repair_forms
 from dashboard.pages.request import message_page, settings
@@ -28,8 +28,8 @@ def page() -> str | tuple[str, int]:
 
 
 @blueprint.get("/repairs/<exchange>")
-def detail(exchange: str) -> str | tuple[str, int]:
-    """Show the first held rows of an exchange in a form."""
+def detail(exchange: str) -> Response | tuple[str, int]:
+    """Show the first held rows of an exchange in a form; no browser keeps the page, as it has partners' values."""
     read_held = settings().read_held
     if read_held is None:
         abort(404)
@@ -40,4 +40,5 @@ def detail(exchange: str) -> str | tuple[str, int]:
     # a browser sends back what it was given only if nothing of it had to be escaped
     editable = {row.row for row in held.rows if row.is_text and escape_for_page(row.text) == row.text}
     forms = repair_forms(held.exchange.exchange_id, g.get("visitor"))
-    return render_template("repair.html", held=held, editable=editable, forms=forms, most=MAX_ROWS)
+    text = render_template("repair.html", held=held, editable=editable, forms=forms, most=MAX_ROWS)
+    return Response(text, headers={"Cache-Control": "no-store"})

@@ -119,3 +119,12 @@ def test_a_viewer_sees_no_row(desk):
     link = f"/repairs/{read_held(WorkspaceContext(desk.root), 'a.csv', 1).exchange.exchange_id}"
     for user, status in (("vera", 403), ("pia", 403), ("otto", 200), ("ada", 200)):
         assert (desk(user).get("/repairs").status_code, desk(user).get(link).status_code) == (status, status)
+
+
+def test_a_row_whose_number_is_none_changes_nothing(desk):
+    """Such a field is left out, as any other that the form does not have."""
+    otto = desk("otto")
+    link = f"/repairs/{read_held(WorkspaceContext(desk.root), 'a.csv', 1).exchange.exchange_id}"
+    page = otto.get(link)
+    assert page.headers["Cache-Control"] == "no-store"
+    assert otto.post("/acts/replay", form(page.text) | {"row-" + "9" * 5000: "x"}).status_code == 303

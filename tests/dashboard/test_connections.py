@@ -10,7 +10,6 @@ import pytest
 from waitress import wasyncore
 
 from dashboard import connections
-from dashboard.access.settings import Access
 from dashboard.server import listen
 
 
@@ -27,11 +26,11 @@ def server():
 
 
 @contextmanager
-def running(app, access=None):
+def running(app, proxies=0):
     """Run a server of an application; give it with its port."""
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    server, stop = connections.make_server(app, listener, access), threading.Event()
+    server, stop = connections.make_server(app, listener, None, proxies), threading.Event()
 
     def loop():
         while not stop.is_set():
@@ -126,15 +125,14 @@ def test_an_answer_that_is_not_read_is_given_up(server, monkeypatch):
 
 
 @pytest.mark.parametrize(("proxies", "seen"), [(0, b"none"), (1, b"192.0.2.7")])
-def test_the_address_that_a_proxy_adds_reaches_the_dashboard_behind_one_alone(tmp_path, proxies, seen):
+def test_the_address_that_a_proxy_adds_reaches_the_dashboard_behind_one_alone(proxies, seen):
     """Without it all clients would share the address of the proxy, and one of them could lock all others out."""
 
     def app(environ, start_response):
         start_response("200 OK", [])
         return [environ.get("HTTP_X_FORWARDED_FOR", "none").encode()]
 
-    access = Access(path=tmp_path / "a.db", public_url="https://milepost.example", proxies=proxies, now_us=lambda: 0)
-    with running(app, access) as (_, port):
+    with running(app, proxies) as (_, port):
         request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"X-Forwarded-For": "192.0.2.7"})
         with urllib.request.urlopen(request, timeout=60) as answer:
             assert answer.read() == seen

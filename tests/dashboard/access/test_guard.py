@@ -7,6 +7,7 @@ from dashboard.access.guard import local_target
 from dashboard.access.roles import DEMANDS, OPEN, ROLES, TOKEN_KINDS
 from dashboard.access.tokens import add_token, revoke_token
 from dashboard.access.users import Actor
+from dashboard.pages import health
 from tests.dashboard.access.conftest import ADDRESS
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
@@ -132,3 +133,52 @@ def test_the_page_that_was_asked_for_comes_after_sign_in(browser):
 def test_the_sign_in_page_is_there_for_head(browser):
     """A check by HEAD is no form that was sent without its key."""
     assert browser().client.head("/sign-in", base_url=ADDRESS).status_code == 200
+
+
+@pytest.mark.parametrize("data", [b"no database at all, but a text " * 200, None])
+def test_accounts_that_cannot_be_read_let_nobody_in_and_are_said(guarded, browser, accounts, data):
+    """503 without the path of the file, for a damaged one and for a folder in its place; probes and styles go on."""
+    ada = browser("ada")
+    for file in accounts.parent.iterdir():
+        file.unlink()
+    accounts.mkdir() if data is None else accounts.write_bytes(data)
+    for answer in (ada.get("/method"), ada.get("/sign-in")):
+        assert (answer.status_code, "The accounts cannot be read" in answer.text) == (503, True)
+        assert str(accounts.parent) not in answer.text
+    for path in ("/live", "/static/milepost.css"):
+        with ada.get(path) as answer:
+            assert answer.status_code == 200
+
+
+def test_accounts_that_are_gone_let_nobody_in(browser, accounts):
+    """A session of before is of nobody then."""
+    ada = browser("ada")
+    for file in accounts.parent.iterdir():
+        file.unlink()
+    assert ada.get("/method").status_code == 303
+
+
+def test_no_shared_cache_keeps_what_somebody_sees(browser):
+    """Pages, errors with names in them, and what has an ETag of its own say so; signing out clears the browser's."""
+    otto = browser("otto")
+    for path in ("/method", "/runs.json", "/nothing", "/audit", "/runs/77"):
+        with otto.get(path) as answer:
+            assert answer.headers["Cache-Control"] in {"private, no-cache", "no-store"}, path
+    answer = otto.post("/sign-out", {"form_key": otto.form_key("/milestones")})
+    assert answer.headers["Clear-Site-Data"] == '"cache"'
+
+
+def test_a_token_is_not_taken_for_a_person(browser, accounts, clock):
+    """Its label may be anybody's name; what names it has its id."""
+    with change_access(accounts) as connection:
+        number, secret = add_token(connection, Actor("test", "", clock()), "ada", "read", None)
+    answer = browser().get("/audit", Authorization=f"Bearer {secret}")
+    assert (answer.status_code, f"ada (token {number})" in answer.text) == (403, True)
+
+
+def test_ready_tells_reasons_to_those_who_may_see_pages(guarded, browser, monkeypatch):
+    """They name files of this machine; a load balancer needs the status alone."""
+    monkeypatch.setattr(health, "reasons_not_ready", lambda *_: ["/srv/secret/ledger.db: is damaged"])
+    for visitor, is_told in ((browser(), False), (browser("vera"), True)):
+        answer = visitor.get("/ready")
+        assert (answer.status_code, "/srv/secret" in answer.text) == (503, is_told)

@@ -155,6 +155,7 @@ def test_a_foreign_form_and_a_viewer_do_nothing(service):
     assert otto.post("/acts/release", {**fields, "form_key": "x"}).status_code == 403
     assert vera.post("/acts/release", {**fields, "form_key": vera.form_key("/today")}).status_code == 403
     assert otto.post("/acts/release", {**fields, "token": ""}).status_code == 400
+    assert otto.post("/acts/release", {**fields, "target": "x" * 1001}).status_code == 400
     assert service.done == []
 
 
