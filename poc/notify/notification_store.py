@@ -29,13 +29,37 @@ LONGEST_WAIT_US = int(max(SCHEDULE_S) * 1_000_000)
 #: Days for which notifications are listed that were sent, or were given up.
 KEPT_DAYS = 90
 
+#: The most notifications of a target that are looked at to find the next one.
+MOST_READY = 50
+
+NOW_US = sa.bindparam("now_us", type_=sa.Integer())
+
 c = NOTIFICATION.c
 NAMES = tuple(part.name for part in fields(Notification))
 INSERT = insert(NOTIFICATION).on_conflict_do_nothing().returning(c.id)
-SELECT_PENDING = (
+_BEGIN = NOTIFICATION.alias("begin")
+#: The end of an alert waits until the earlier begins of that kind and feed were sent or given up.
+_WAITS = sa.and_(
+    c.phase == "ended",
+    sa.exists().where(
+        _BEGIN.c.target == c.target,
+        _BEGIN.c.state == "pending",
+        _BEGIN.c.phase == "begun",
+        *(_BEGIN.c[name] == c[name] for name in ("kind", "partner", "feed")),
+        sa.literal_column("begin.rowid") < sa.literal_column("notification.rowid"),
+    ),
+)
+#: Those that may be sent, the oldest first; of those under way, which have an owner, a few: one for each process.
+SELECT_READY = (
     sa.select(*(c[name] for name in NAMES), c.next_at_us, c.owner)
-    .where(c.target == sa.bindparam("of_target"), c.state == "pending")
+    .where(
+        c.target == sa.bindparam("of_target"),
+        c.state == "pending",
+        sa.or_(c.next_at_us <= NOW_US, c.next_at_us > NOW_US + LONGEST_WAIT_US, c.owner != ""),
+        ~_WAITS,
+    )
     .order_by(sa.literal_column("notification.rowid"))
+    .limit(sa.literal_column(str(MOST_READY)))
 )
 SELECT_TARGETS = sa.select(c.target).where(c.state == "pending").distinct()
 _SAME = sa.and_(c.id == sa.bindparam("of_id"), c.target == sa.bindparam("of_target"), c.state == "pending")
@@ -107,16 +131,11 @@ def claim_next(ledger: Ledger, target: str, now_us: int) -> Notification | None:
 
     The end of an alert waits until the begins of that kind and feed were sent or given up.
     """
-    rows = ledger.execute(SELECT_PENDING, {"of_target": target})
-    begins = set()
+    rows = ledger.execute(SELECT_READY, {"of_target": target, "now_us": now_us})
     for *values, next_at_us, owner in rows:
         notification = Notification(**dict(zip(NAMES, values, strict=True)))
-        feed = (notification.kind, notification.partner, notification.feed)
-        waits = notification.phase == "ended" and feed in begins
-        if notification.phase == "begun":
-            begins.add(feed)
         is_due = not now_us < next_at_us <= now_us + LONGEST_WAIT_US
-        if waits or not (is_due or (owner and is_dead(owner))):
+        if not (is_due or (owner and is_dead(owner))):
             continue
         claim = {
             "of_id": notification.id, "of_target": target, "of_attempts": notification.attempts,

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from poc.alerts.open_alerts import open_alerts
-from poc.ledger.ledger import open_ledger
+from poc.ledger.ledger import Ledger, open_ledger
 from poc.ledger.schema import NOTIFICATION
-from poc.notify.notification import NotSent
-from poc.notify.notification_store import CLAIM, claim_next
+from poc.notify.notification import Notification, NotSent
+from poc.notify.notification_store import CLAIM, MOST_READY, add_notification, claim_next
 from poc.notify.recording import Recording
 from poc.notify.sending import send_due
 
@@ -212,3 +212,24 @@ def test_a_kill_repeats_a_message_only_between_sending_and_recording(make_worksp
     assert [turn(workspace.root, "never"), turn(workspace.root, "never")] == [0, 0]
     (first, body), (second, same) = receiver.requests
     assert (first["webhook-id"], body) == (second["webhook-id"], same)
+
+
+def test_the_next_notification_is_found_among_thousands_without_reading_them_all(ledger, monkeypatch):
+    """A target that was down for a night gets what waits in a time that grows with it, not with its square."""
+    with ledger.one_commit():
+        ledger.begin()
+        for number in range(3 * MOST_READY):
+            add_notification(ledger, Notification(
+                id=str(number), target="ops", phase="begun", kind="failed", severity="critical", partner="AA",
+                feed="flights", subject=str(number), title="title", body="body", created_at_us=NOW_US,
+            ))  # fmt: skip
+    execute, read = Ledger.execute, []
+
+    def execute_and_count(self, statement, *values):
+        rows = execute(self, statement, *values)
+        read.append(len(rows))
+        return rows
+
+    monkeypatch.setattr(Ledger, "execute", execute_and_count)
+    assert claim_next(ledger, "ops", NOW_US).id == "0"
+    assert sum(read) <= MOST_READY + 1  # with that of the claim
