@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from poc.errors import BadInput, LedgerDamaged
 from poc.ledger.presence import marked_id
-from poc.ledger.schema import EXCHANGE, WORKSPACE
+from poc.ledger.schema import EXCHANGE, FEED, WORKSPACE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +85,7 @@ def identify_workspace(
     ids, recorded = _load(connection)  # another process may have made it
     if ids is None:
         current = fixed_id if fixed_id is not None else marked_id(path) or token_hex(16)
-        if current and connection.execute(sa.select(EXCHANGE.c.id).limit(1)).first() is not None:
+        if current and _was_used(connection):
             connection.execute(sa.insert(WORKSPACE).values(id=FIXED_ID, is_current=0))  # of releases without ids
         connection.execute(sa.insert(WORKSPACE).values(id=current, is_current=1))
     elif decision == "moved" and recorded is not None and is_there(recorded) and not is_same_place(recorded, here):
@@ -97,6 +97,11 @@ def identify_workspace(
     connection.execute(sa.update(WORKSPACE).where(WORKSPACE.c.is_current == 1).values(here._asdict()))
     connection.commit()
     return load_ids(connection)
+
+
+def _was_used(connection: sa.Connection) -> bool:
+    """Return whether any exchange was recorded, or a process of an older release may be about to record the first."""
+    return any(connection.execute(sa.select(table.c.partner).limit(1)).first() for table in (EXCHANGE, FEED))
 
 
 def check_place(connection: sa.Connection, path: Path) -> None:

@@ -89,6 +89,29 @@ def test_a_renamed_workspace_and_a_copy_in_its_old_place_do_not_share_the_id(tmp
     assert key_of(tmp_path / "aside") == old
 
 
+def test_a_copy_of_a_renamed_workspace_is_refused(tmp_path):
+    """The place follows the rename; else the copy would be said to be the original, moved from a place that is gone."""
+    key_of(tmp_path / "w")
+    (tmp_path / "w").rename(tmp_path / "renamed")
+    key_of(tmp_path / "renamed")
+    shutil.copytree(tmp_path / "renamed", tmp_path / "copy")
+    with pytest.raises(LedgerDamaged, match=r"is a copy of the workspace .*/renamed,"):
+        open_ledger(tmp_path / "copy/var/ledger.db")
+
+
+def test_a_file_that_an_older_release_is_about_to_record_during_the_upgrade_keeps_its_id(tmp_path):
+    """Its process has taken the feed's lease, and has recorded nothing yet."""
+    old = key_of(tmp_path / "other", fixed_id=FIXED_ID)
+    open_ledger(tmp_path / "w/var/ledger.db", fixed_id=FIXED_ID).close()
+    with closing(sqlite3.connect(tmp_path / "w/var/ledger.db")) as connection, connection:
+        connection.execute("DROP TRIGGER feed_of_release")
+        connection.execute("INSERT INTO feed (partner, feed, owner, epoch) VALUES ('UA', 'flights', 'old', 1)")
+        connection.execute("DROP TABLE workspace")
+        connection.execute("PRAGMA user_version = 4")
+    with closing(open_ledger(tmp_path / "w/var/ledger.db")) as ledger:
+        assert old in ledger.ids.exchange_ids(*FILE[:2], FILE[3])
+
+
 def test_a_workspace_that_was_copied_to_another_place_and_deleted_goes_on_when_a_person_says_so(tmp_path):
     """It may have been moved, or be a copy from another host; `moved` keeps its id."""
     key_of(tmp_path / "w")
