@@ -127,6 +127,7 @@ class InboxWorker:
                 self._recorder.close()  # so that the collector can finish its file
             feeds = list(self._waiting(lanes, ledger))
             lanes.offer(InboxWork(self._settings, *feed, self._handle) for feed in feeds)
+            self._new_feeds.difference_update(feeds)
         except (LedgerDamaged, TryLater) as error:
             if str(error) != self._problem:
                 self._report(str(error))

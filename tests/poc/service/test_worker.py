@@ -6,12 +6,14 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.delivery.outbox_actions import resend_all
 from poc.errors import BadInput, TryLater
 from poc.ledger.ledger import open_ledger
+from poc.ledger.schema import FEED
 from poc.service import worker
 from poc.service.runner import RunResult
 from poc.service.worker import InboxWorker
@@ -243,6 +245,18 @@ def test_files_wait_for_the_sending_hours(inboxes, good_csv):
         clock[0] += timedelta(hours=1)
         turn(service)
         assert (len(partner.held("live", "UA")), said) == (3, [])
+
+
+def test_a_feed_in_which_nothing_waits_has_no_further_turn(inboxes):
+    """Each turn takes a lease and reads the contract: a thousand idle feeds kept a processor busy."""
+    service, _, _, _, root = inboxes
+    with closing(open_ledger(root / "var/ledger.db")) as ledger:
+        turns = []
+        for _ in range(4):
+            turn(service)
+            turns.append(ledger.connection.execute(sa.select(FEED.c.partner, FEED.c.epoch)).all())
+            ledger.connection.rollback()
+    assert turns[1] == turns[2] == turns[3]
 
 
 @pytest.mark.parametrize("level", [4])
