@@ -45,7 +45,7 @@ def nothing_yet(nothing: NothingYet) -> tuple[str, int]:
 def accounts_unusable(error: AccessUnusable) -> tuple[str, int]:
     """Show that nobody can sign in, without the path of the file, and say in the server's log what is wrong."""
     logging.getLogger("milepost").error("%s", error)
-    text = "Nobody can sign in now. The log of the server says why; restore a copy of var/access.db."
+    text = "Nobody can sign in now. Try again in a minute; if it stays so, the log of the server says why."
     return message_page("The accounts cannot be read", [text]), 503
 
 

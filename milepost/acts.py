@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from time import time_ns
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,10 @@ def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
     doers["spend"] = lambda target, fields, _who: record_spending_on(
         context, target, SpendingOrder(parse_amount(fields["amount"]), fields["note"], None), now_us()
     )
-    doers["replay"] = lambda target, fields, _who: repair.replay_rows(context, target, edits_of_form(fields))
+    # its notes have values of rows: they stay on the page, and out of the audit log, which nobody can shorten
+    doers["replay"] = lambda target, fields, _who: replace(
+        repair.replay_rows(context, target, edits_of_form(fields)), notes=()
+    )
     doers["discard_rows"] = lambda target, fields, _who: repair.discard_rows(context, target, (), fields["why"])
     return {name: in_words(doer) for name, doer in doers.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from time import time_ns
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from poc.config.web import OidcSettings, WebSettings
 
 
+#: The extra of each way to sign in, with its packages.
+EXTRAS = {"local": ("access", ("argon2",)), "oidc": ("oidc", ("authlib", "joserfc"))}
+
+
 def make_access(web: WebSettings, root: Path) -> Access | None:
     """Return how people sign in; None where nobody does. `root` is the workspace."""
     from dashboard.access.settings import Access
@@ -21,6 +26,7 @@ def make_access(web: WebSettings, root: Path) -> Access | None:
 
     if web.sign_in == "none":
         return None
+    check_extra(web.sign_in)
     return Access(
         path=accounts_path(root),
         public_url=web.public_url.rstrip("/"),
@@ -28,6 +34,18 @@ def make_access(web: WebSettings, root: Path) -> Access | None:
         now_us=lambda: time_ns() // 1000,
         provider=None if web.oidc is None else make_provider(web.oidc, root),
     )
+
+
+def check_extra(sign_in: str) -> None:
+    """Refuse to serve where what a sign-in needs is not installed. Raises AccessRefused."""
+    from dashboard.access.errors import AccessRefused
+
+    extra, packages = EXTRAS[sign_in]
+    if missing := [name for name in packages if find_spec(name) is None]:
+        raise AccessRefused(
+            f'`sign_in = "{sign_in}"` needs {" and ".join(missing)} of the extra `{extra}`: '
+            f"pip install 'milepost[{extra}]'"
+        )
 
 
 def make_provider(settings: OidcSettings, root: Path) -> Provider:

@@ -36,4 +36,5 @@ class Access:
     @property
     def host(self) -> str:
         """The host, with the port if it is not the usual one, that requests name."""
-        return urlsplit(self.public_url).netloc
+        usual = ":443" if self.is_https else ":80"
+        return urlsplit(self.public_url).netloc.removesuffix(usual)

@@ -64,7 +64,8 @@ class WebSettings(Strict):
             raise ValueError('`sign_in = "oidc"` and the table `[web.oidc]` go together')
         if self.sign_in != "none" and not self.public_url:
             raise ValueError('`sign_in` needs `public_url`, such as "https://milepost.example"')
-        if self.public_url and (url.scheme not in {"http", "https"} or not url.hostname or url.path not in {"", "/"}):
+        rest = url.query or url.fragment or url.username is not None or url.path not in {"", "/"}
+        if self.public_url and (url.scheme not in {"http", "https"} or not url.hostname or rest):
             raise ValueError(f"`public_url` {self.public_url!r} is no address; it is https://HOST, without a path")
         if url.scheme == "http" and url.hostname not in LOCAL_HOSTS:
             local = ", ".join(sorted(LOCAL_HOSTS))

@@ -128,3 +128,15 @@ def test_a_row_whose_number_is_none_changes_nothing(desk):
     page = otto.get(link)
     assert page.headers["Cache-Control"] == "no-store"
     assert otto.post("/acts/replay", form(page.text) | {"row-" + "9" * 5000: "x"}).status_code == 303
+
+
+def test_no_value_of_a_row_gets_into_the_database_of_accounts(desk):
+    """A row that is still wrong is named by its findings on the page alone, as nobody can shorten the audit log."""
+    otto = desk("otto")
+    link = f"/repairs/{read_held(WorkspaceContext(desk.root), 'a.csv', 1).exchange.exchange_id}"
+    assert otto.post("/acts/replay", form(otto.get(link).text) | {"row-2": "private-value,x"}).status_code == 303
+    assert "still rejected" in otto.get(link).text
+    with read_access(desk.accounts) as connection:
+        stored = "".join(connection.iterdump())
+    assert "still rejected" in stored
+    assert "private-value" not in stored

@@ -199,8 +199,8 @@ def test_another_host_of_our_domain_signs_nobody_in(browser):
     assert visitor.post("/sign-in", form, **{"Sec-Fetch-Site": "same-origin"}).status_code == 303
 
 
-@pytest.mark.parametrize("address", [ADDRESS, "HTTPS://milepost.example"])
+@pytest.mark.parametrize("address", [ADDRESS, "HTTPS://milepost.example", "https://milepost.example:443"])
 def test_https_is_known_in_any_case(accounts, clock, address):
     """The cookie is bound to TLS however the settings write the scheme."""
     access = Access(path=accounts, public_url=address, proxies=0, now_us=clock)
-    assert (access.is_https, access.cookie) == (True, "__Host-milepost")
+    assert (access.is_https, access.cookie, access.host) == (True, "__Host-milepost", "milepost.example")
