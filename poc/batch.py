@@ -35,7 +35,11 @@ class Finding(NamedTuple):  # as RejectedRow: a frozen dataclass takes three tim
 
     def text(self) -> str:
         """Return the finding in words, without the row number."""
-        return f"{self.code}{f' in {self.field}' if self.field else ''}: {self.note}"
+        return f"{self.kind()}: {self.note}"
+
+    def kind(self) -> str:
+        """Return the code and the field, without a value of the row."""
+        return f"{self.code}{f' in {self.field}' if self.field else ''}"
 
 
 @dataclass(frozen=True, slots=True)

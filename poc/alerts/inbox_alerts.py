@@ -54,7 +54,7 @@ def inbox_alerts(workspace: Workspace, ledger: Ledger | None, stuck_after: timed
         yield Alert(
             kind="workspace_problem", severity="warning", subject="inbox", count=len(strays), since=since + stuck_after,
             summary=f"{plural(len(strays), 'file')} below the inbox not processed; {truncate(path.name)}: "
-            f"{why_unclaimed(path)}",
+            f"{why_unclaimed(workspace, path)}",
             next_step="milepost status",
         )  # fmt: skip
 

@@ -228,9 +228,11 @@ def result_lines(result: RunResult, receipt: Receipt) -> Iterator[str]:
         yield f"  {receipt.error}"
     if result.note:
         yield f"  {result.note}"
-    for finding in receipt.findings if receipt.outcome != "refused" else ():
-        where = f"row {finding.row}: " if finding.row else ""
-        yield f"  {where}{finding.text()}"
+    for finding in receipt.findings:
+        if finding.row:
+            yield f"  row {finding.row}: {finding.text()}"
+        elif receipt.outcome != "refused":  # otherwise the reason of the refusal says it
+            yield f"  {finding.text()}"
     if receipt.whole and receipt.outcome in NEXT_STEPS:
         yield f"  {NEXT_STEPS[receipt.outcome].format(exchange=receipt.exchange_id[:8])}"
     if receipt.quarantined_rows:

@@ -71,7 +71,7 @@ def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
         yield dated_ahead_text([(Path(path), complete_s) for path, complete_s in state["dated_ahead"]])
     yield from held_lines(state["held_files"], workspace)
     for path in state["strays"]:
-        yield f"{why_unclaimed(Path(path))}: {path}"
+        yield f"{why_unclaimed(workspace, Path(path))}: {path}"
     if not state["exchanges"]:
         yield "No exchange yet."
     for row in state["exchanges"]:

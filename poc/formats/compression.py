@@ -29,6 +29,9 @@ CHUNK_BYTES = 64 * 1024
 #: zlib's value of `wbits` for "expect a gzip header and verify its checksum".
 ZLIB_GZIP = 31
 
+#: How compressed files begin, by the name of their compression.
+MAGIC_BYTES = {"gzip": b"\x1f\x8b", "zip": b"PK\x03\x04"}
+
 #: Compression methods of a zip member that can be decompressed in bounded memory.
 ZIP_METHODS = {zipfile.ZIP_STORED: "stored", zipfile.ZIP_DEFLATED: "deflate"}
 
@@ -172,3 +175,11 @@ def only_member(archive: zipfile.ZipFile, passed_over: list[str] | None = None) 
 def compression_error(message: str) -> ContractBreach:
     """Return the error that refuses an archive."""
     return ContractBreach("compression-error", message)
+
+
+def undeclared_compression(head: bytes, feed: Feed) -> str:
+    """Return what to set where a file that should be plain text begins as a compressed one; "" for any other file."""
+    if feed.compression != "none":
+        return ""
+    name = next((name for name, magic in MAGIC_BYTES.items() if head.startswith(magic)), "")
+    return f'the file is compressed; set `compression = "{name}"` for the feed' if name else ""

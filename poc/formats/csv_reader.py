@@ -18,6 +18,7 @@ from pyarrow import csv
 
 from poc.batch import Finding
 from poc.errors import ContractBreach
+from poc.formats.compression import undeclared_compression
 from poc.formats.csv_faults import broken_faults, ragged_faults, undecodable_rows
 from poc.formats.csv_grammar import csv_grammar
 from poc.formats.encodings import splitting_codec
@@ -101,26 +102,25 @@ class CsvFormat:
 
     def explain_header(self, header: bytes, end: bytes) -> str:
         """Explain why a header cannot be read; `end` is its line end."""
-        return self._wrong_delimiter(header, ()) or self._grammars[0].explain_fault(header, end)
+        hint = undeclared_compression(header, self._feed) or self._wrong_delimiter(header, ())
+        return hint or self._grammars[0].explain_fault(header, end)
 
     def _labels(self, header: bytes, encoding: TextEncoding) -> tuple[str, ...]:
         text = encoding.utf8(header)
         if text is None:
-            hint = self._wrong_encoding(header)
+            hint = undeclared_compression(header, self._feed) or self._wrong_encoding(header)
             raise ContractBreach(UNDECODABLE, f"the header is {encoding.fault(header)}{hint and '; '}{hint}")
         return tuple(cell.decode() for cell in self._text_grammar.split_cells(bytes(text)))
 
     def _compare(self, header: bytes, labels: tuple[str, ...], encoding: TextEncoding) -> tuple[Finding, ...]:
-        """Compare a header with the contract.
-
-        Raises SchemaDrift; where delimiter or encoding are the probable reason, the message is that alone.
-        """
+        """Compare a header with the contract. Raises SchemaDrift; a probable reason is its whole message."""
         try:
             return compare_header(labels, self._expected, accept_extra=self._feed.on_drift == "accept-extra")
         except SchemaDrift as drift:
             text = bytes(encoding.utf8(header) or b"")
-            if (
-                hint := self._wrong_delimiter(text, labels)
+            if hint := (
+                undeclared_compression(header, self._feed)
+                or self._wrong_delimiter(text, labels)
                 or self._wrong_encoding(text)
                 or self._is_utf8(header, encoding)
             ):

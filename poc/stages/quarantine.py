@@ -101,6 +101,6 @@ class Quarantine:
     def _check_budget(self, rejected: int, rows: int, first: tuple[Finding, ...], *, so_far: str = "") -> None:
         if not self._budget.allows(rejected, rows):
             allowed = f"{self._budget.rows:,} rows or {self._budget.share:.0%} of a file"
-            example = f"row {first[0].row}: {first[0].code}: {first[0].note}"
+            example = f"row {first[0].row}: {first[0].kind()}"  # no value: alerts and logs repeat the message
             message = f"{rejected:,} of {rows:,} rows{so_far} are bad, the budget is {allowed}; the first is {example}"
             raise FileRejected("error-budget", message, first[:MAX_SHOWN_FINDINGS], rows)

@@ -25,4 +25,5 @@ class Refuse:
             yield batch
         if findings:
             first = findings[0]
-            raise FileRejected(first.code, f"row {first.row}: {first.text()}", tuple(findings))
+            # the message has no value of a row: alerts and logs repeat it
+            raise FileRejected(first.code, f"row {first.row}: {first.kind()}", tuple(findings))

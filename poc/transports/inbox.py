@@ -181,10 +181,15 @@ def unclaimed_files(workspace: Workspace) -> list[Path]:
     return [Path(path) for path in sorted(strays)]
 
 
-def why_unclaimed(path: Path) -> str:
-    """Return why a file is not processed."""
+def why_unclaimed(workspace: Workspace, path: Path) -> str:
+    """Return why a file is not processed; for one in the inbox of a feed, with the names that the feed takes."""
     if path.is_symlink():
         return "a symbolic link, which is never followed"
     if path.is_dir():
         return "a folder that cannot be listed; check its permissions"
-    return "belongs to no feed" if path.is_file() else "no regular file"
+    if not path.is_file():
+        return "no regular file"
+    for partner, name in workspace.select_feeds(None):
+        if workspace.inbox(partner, name) == path.parent:
+            return f"belongs to no feed, as {partner}/{name} takes `{workspace.get_feed(partner, name)[1].files}`"
+    return "belongs to no feed"

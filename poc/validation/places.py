@@ -61,7 +61,7 @@ def try_place(
     try:
         status = endpoint.ask()
     except DeliveryFailed as error:
-        return TriedPlace(partner, feed, place, str(error), True)
+        return TriedPlace(partner, feed, place, str(error).removeprefix(f"{place}: "), True)
     if status in TURNED_AWAY:
         return TriedPlace(partner, feed, place, f"turns us away with {status}; see `secret_headers`", True)
     if status >= 500:

@@ -191,5 +191,7 @@ def _removed(db: Database, plan: Plan) -> str:
 
 def _no_data_heading(context: CliContext) -> str:
     if context.clock == "live":
-        return "Nothing has been measured yet: no run has been collected. `milepost run`, then `metrics collect`."
+        return (
+            "Nothing has been measured yet: no run has been collected. `milepost run`, then `milepost metrics collect`."
+        )
     return "Nothing has been measured yet; `milepost demo` or `milepost metrics measure` does."

@@ -82,6 +82,12 @@ def test_validate_notes_where_anchors_of_a_pattern_are_taken_as_such(workspace):
     assert json.loads(milepost("-w", workspace, "validate", "--json").output)["notes"] == [note]
 
 
+def test_a_misspelled_command_is_answered_with_the_nearest_one():
+    """A person need not read the whole list again."""
+    result = milepost("ststus")
+    assert (result.exit_code, "Did you mean 'status'?" in result.output) == (2, True)
+
+
 def test_init_does_not_change_other_folders(tmp_path):
     """A folder that is not empty is refused and stays as it is."""
     (tmp_path / "a.txt").write_text("mine")

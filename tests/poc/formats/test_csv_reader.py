@@ -1,5 +1,6 @@
 """CSV reader: which bytes are a row, its number, its cells, and which rows are rejected."""
 
+import gzip
 import io
 import json
 from pathlib import Path
@@ -193,6 +194,14 @@ def test_a_wrong_delimiter_is_named(read, expected, header, declared, other):
         str(caught.value).removeprefix("the header cannot be read: ")
         == f"the delimiter looks like `{other}`, the feed says `{declared}`"
     )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_a_compressed_file_in_a_feed_of_plain_files_is_refused_with_the_setting(read, expected, encoding):
+    """The message is what to set, not a list of what the header lacks; in utf-8 the bytes are not even text."""
+    with pytest.raises(ContractBreach) as caught:
+        read(gzip.compress(b"a,b,c\n1,2,3\n"), expected(names=("a", "b", "c")), encoding=encoding)
+    assert 'the file is compressed; set `compression = "gzip"` for the feed' in str(caught.value)
 
 
 @pytest.mark.skipif(

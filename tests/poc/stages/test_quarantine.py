@@ -40,7 +40,10 @@ def test_a_budget_is_a_count_or_a_share_whichever_is_more(share, refused):
     batches = iter([batch(1, 2, bad(3), bad(4))])
     stage = quarantine([], rows=1, share=share)
     if refused:
-        with pytest.raises(FileRejected, match="2 of 4 rows are bad, the budget is 1 rows or 49% of a file"):
+        with pytest.raises(
+            FileRejected,
+            match=r"2 of 4 rows are bad, the budget is 1 rows or 49% of a file; the first is row 3: type-error in a$",
+        ):
             list(stage(batches))
     else:
         assert len(list(stage(batches))) == 1

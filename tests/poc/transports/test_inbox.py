@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from poc.cli.run import dated_ahead_text
+from poc.config.workspace import load_workspace
 from poc.transports.inbox import complete_files, files_dated_ahead, inbox_files, unclaimed_files, why_unclaimed
 
 
@@ -125,7 +126,7 @@ def test_what_is_not_a_regular_file_is_unclaimed(workspace, tmp_path):
         (inbox / "half.csv.part").write_text("x")
         (inbox / "a.csv").write_text("x")
         assert names(inbox_files(inbox, feed)) == ["a.csv"]
-        reasons = {path.name: why_unclaimed(path) for path in unclaimed_files(made)}
+        reasons = {path.name: why_unclaimed(made, path) for path in unclaimed_files(made)}
     link, other = "a symbolic link, which is never followed", "no regular file"
     assert reasons == {
         "link.csv": link,
@@ -143,7 +144,22 @@ def test_a_file_in_a_misspelt_folder_is_unclaimed(workspace):
     wrong = inbox.with_name("flihgts")
     wrong.mkdir()
     (wrong / "a.csv").write_text("x")
-    assert [(path.name, why_unclaimed(path)) for path in unclaimed_files(made)] == [("a.csv", "belongs to no feed")]
+    assert [(path.name, why_unclaimed(made, path)) for path in unclaimed_files(made)] == [
+        ("a.csv", "belongs to no feed")
+    ]
+
+
+def test_a_file_of_another_name_is_shown_with_the_names_that_the_feed_takes(workspace):
+    """The reason is the feed's pattern, which a person can compare with the name."""
+    made, _, inbox = workspace()
+    file = made.root / "partners/UA.toml"
+    text = file.read_text()
+    assert 'files = "*"' in text
+    file.write_text(text.replace('files = "*"', 'files = "*.csv"'))
+    made = load_workspace(made.root)
+    (inbox / "a.csv.gz").write_text("x")
+    (path,) = unclaimed_files(made)
+    assert why_unclaimed(made, path) == "belongs to no feed, as UA/flights takes `*.csv`"
 
 
 def test_a_linked_inbox_is_not_unclaimed(workspace, tmp_path):
