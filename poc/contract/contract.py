@@ -194,6 +194,8 @@ def load_contract(path: Path, *, json_values: bool = False) -> Contract:
     except ValidationError as error:
         mistakes = [f"{path}: not a Table Schema: {text}" for text in explain_validation_error(error, data)]
         raise BadInput(mistakes[0], mistakes) from error
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{path}: not JSON: {error}") from error
     except ValueError as error:
         texts = dict.fromkeys([str(error), *(field_mistakes(schema) if schema is not None else ())])
         mistakes = [f"{path}: not a Table Schema: {text}" for text in texts]

@@ -91,6 +91,14 @@ def test_a_schema_with_an_unsupported_check_is_refused(tmp_path, change, said):
         contract.load_contract(path)
 
 
+def test_a_file_that_is_no_json_is_named_with_its_place(tmp_path):
+    """The message says that the file is no JSON, and where it breaks off."""
+    path = tmp_path / "a.schema.json"
+    path.write_text('{"fields": [\n')
+    with pytest.raises(BadInput, match=r"a\.schema\.json: not JSON: Expecting value: line 2 column 1"):
+        contract.load_contract(path)
+
+
 def test_a_schema_that_is_nested_too_deep_is_refused(tmp_path):
     """It is named as any other file that is no schema."""
     path = tmp_path / "a.schema.json"
