@@ -38,13 +38,14 @@ class LiveWorkspace:
 
     def __init__(self, workspace: Workspace, report: Callable[[str], None], note: Callable[[str], None]) -> None:
         self.current = workspace
+        self._on_disk = workspace  # as its files say, also where a change is not used
         self._report = report
         self._note = note
         self._read = self._seen = signature(workspace)
 
     def refresh(self) -> Workspace:
         """Return the workspace, read again if its files have changed and have stayed so since the last call."""
-        now = signature(self.current)
+        now = signature(self.current, self._on_disk)
         if now != self._read and now == self._seen:  # an editor has finished writing
             self._read = now
             self._load()
@@ -57,9 +58,10 @@ class LiveWorkspace:
         try:
             loaded = load_workspace(before.root)
         except BadInput as error:
-            self.current = before.model_copy(update={"unused_changes": {"": str(error)}})
+            self.current = before.model_copy(update={"unused_changes": {**before.unused_changes, "": str(error)}})
             self._report_problems(before)
             return
+        self._on_disk = loaded
         partners, problems, unused = dict(loaded.partners), dict(loaded.problems), {}
         for name, problem in [*problems.items(), *self._feed_problems(loaded)]:
             if name in before.partners:
@@ -116,9 +118,17 @@ def changes(before: dict[str, Partner], now: dict[str, Partner]) -> Iterator[str
             yield f"partner {name} has changed: its file was read again"
 
 
-def signature(workspace: Workspace) -> Signature:
-    """Return what tells whether files of the configuration have changed, without reading any of them."""
-    return frozenset([*_stats(workspace.root), *_look_up_stats(workspace)])
+def signature(workspace: Workspace, *others: Workspace) -> Signature:
+    """Return what tells whether files of the configuration have changed, without reading any of them.
+
+    `others` are earlier or later versions of the workspace, whose look-ups count as well.
+    """
+    look_ups = (
+        stats
+        for version in {id(each): each for each in (workspace, *others)}.values()
+        for stats in _look_up_stats(version)
+    )
+    return frozenset([*_stats(workspace.root), *look_ups])
 
 
 def _look_up_stats(workspace: Workspace) -> Iterator[tuple[str, int, int]]:

@@ -73,6 +73,32 @@ def test_a_look_up_that_breaks_is_named_once_and_again_when_it_is_in_order(live)
     ]
 
 
+def test_a_change_is_used_when_the_look_up_that_it_names_comes_later(live):
+    """The partner goes on without the change until then; nobody has to touch its file again."""
+    live, root, _ = live
+    edit(
+        root / "partners/AA.toml",
+        '{ to = "from", from = "origin" }',
+        '{ to = "from", from = "origin", lookup_file = "codes.csv" }',
+    )
+    assert "codes.csv: no such file" in refresh(live).unused_changes["AA"]
+    (root / "codes.csv").write_text("from,to\nJFK,1\n")
+    refresh(live)
+    now = refresh(live)
+    assert now.unused_changes == {}
+    assert "codes.csv" in {field.lookup_file for field in now.partners["AA"].feed["flights"].map}
+
+
+def test_a_partner_is_not_in_order_again_because_the_settings_break(live):
+    """Both are named, until each is in order."""
+    live, root, reported = live
+    edit(root / "partners/AA.toml", "request_rows = 500", "request_rows = 0")
+    assert set(refresh(live).unused_changes) == {"AA"}
+    edit(root / "milepost.toml", "schema = 1", "schema = ")
+    assert set(refresh(live).unused_changes) == {"", "AA"}
+    assert not [text for text in reported if "in order again" in text]
+
+
 @pytest.mark.parametrize("broken", ["partner", "contract", "map", "settings"])
 def test_a_broken_change_keeps_the_last_good_one_and_is_named_once(live, broken):
     """The service goes on as before, and says when the file is in order again."""
