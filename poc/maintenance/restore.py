@@ -77,6 +77,8 @@ def restore(backup: Path, root: Path, *, nothing_sent: bool = False) -> Restored
     part = root.with_name(f"{root.name}.part")
     if (part / UNDER_WAY).exists():
         shutil.rmtree(part)  # of a restore that was killed
+    if part.exists():  # also of one that was killed just before it was complete
+        raise BadInput(f"{part}: exists already; remove it, and restore again")
     with reporting_copy_errors(root):
         part.mkdir(parents=True)
         (part / "var").mkdir(mode=0o700)

@@ -155,8 +155,10 @@ def test_a_backup_that_was_changed_is_refused(root, tmp_path, change):
 def test_nothing_is_restored_over_something(root, tmp_path):
     """The target must be new or empty, and the place of a backup must be new and outside of the workspace."""
     made(root, tmp_path / "b")
+    (tmp_path / "killed.part").mkdir()  # as a restore leaves it that was killed at its end
     for action, message in (
         (lambda: restore(tmp_path / "b", root), "is not empty; restore into a new or empty folder"),
+        (lambda: restore(tmp_path / "b", tmp_path / "killed"), r"killed\.part: exists already; remove it, and restore"),
         (lambda: made(root, tmp_path / "b"), "exists already; name a new folder"),
         (lambda: made(root, root / "var" / "b"), "lies in the workspace"),
     ):
