@@ -124,5 +124,5 @@ ACTS_OF_KIND: Mapping[str, tuple[str, ...]] = {
     "failed": ("resend", "give_up"),
     "given_up": ("resend", "give_up"),
     "ambiguous": ("arrived", "resend"),
-    "over_budget": ("discard_file",),
+    "refused": ("discard_file",),
 }

@@ -22,7 +22,7 @@ KINDS = {
     "failed": "an exchange failed for good; nothing sends it again by itself",
     "given_up": "an exchange was retried as often as the schedule allows",
     "ambiguous": "a request may have arrived at the partner; a person decides",
-    "over_budget": "a file was refused, and no corrected one has come",
+    "refused": "a file was refused, and no corrected one has come",
     "quarantine_old": "rows have been in quarantine for long",
     "credentials_expiring": "a client certificate or another credential expires soon, or cannot be read",
     "milestone_status": "a milestone's status needs attention",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: The kind of alert of an outcome that waits for a person, and the command that leads on. An exchange that a person has
 #: given up waits for nobody.
 KINDS_BY_OUTCOME = {
-    "refused": ("over_budget", "milepost refused ls"),
+    "refused": ("refused", "milepost refused ls"),
     "failed": ("failed", "milepost outbox ls"),
     "ambiguous": ("ambiguous", "milepost outbox ls"),
 }

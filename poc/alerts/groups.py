@@ -25,7 +25,7 @@ NAMES = {
     "failed": ("file failed", "files failed"),
     "given_up": ("file given up", "files given up"),
     "ambiguous": ("file ambiguous", "files ambiguous"),
-    "over_budget": ("file refused", "files refused"),
+    "refused": ("file refused", "files refused"),
     "quarantine_old": ("row held for long", "rows held for long"),
     "credentials_expiring": ("credential expiring", "credentials expiring"),
     "milestone_status": ("milestone needs attention", "milestones need attention"),

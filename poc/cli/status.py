@@ -27,7 +27,7 @@ UNDER_WAY = "under way; or it was interrupted, and the next run resumes it"
 
 #: Kinds of alerts that the lines of exchanges, breakers and partner files name already.
 NAMED_ELSEWHERE = frozenset({
-    "failed", "given_up", "ambiguous", "over_budget", "partner_down", "partner_paused", "workspace_problem",
+    "failed", "given_up", "ambiguous", "refused", "partner_down", "partner_paused", "workspace_problem",
 })  # fmt: skip
 
 #: The most redeliveries that are printed; `--json` has all.

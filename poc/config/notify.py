@@ -23,7 +23,7 @@ AlertKind: TypeAlias = Literal[
     "failed",
     "given_up",
     "ambiguous",
-    "over_budget",
+    "refused",
     "quarantine_old",
     "credentials_expiring",
     "milestone_status",

@@ -33,7 +33,7 @@ TITLES = {
     "failed": "an exchange of {scope} failed",
     "given_up": "an exchange of {scope} was given up",
     "ambiguous": "requests of {scope} need a decision",
-    "over_budget": "a file of {scope} was refused",
+    "refused": "a file of {scope} was refused",
     "quarantine_old": "rows of {scope} have been in quarantine for long",
     "credentials_expiring": "credentials of {scope} need to be renewed",
     "milestone_status": "a milestone has another status",

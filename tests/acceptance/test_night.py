@@ -304,7 +304,7 @@ def test_a_night_of_twenty_partners(tmp_path, server, start_receiver, good_csv, 
         times[data["kind"], data["partner"]].append((message["type"], datetime.fromisoformat(message["timestamp"])))
     bounds = {
         ("partner_down", DOWN): ("23:15", "23:15", "00:00", "00:45"),
-        ("over_budget", BROKEN): ("00:15", "00:15", "04:00", "04:00"),
+        ("refused", BROKEN): ("00:15", "00:15", "04:00", "04:00"),
         ("partner_paused", EXPIRED): ("00:15", "00:15", "05:00", "05:00"),
         ("failed", EXPIRED): ("00:15", "00:15", "05:00", "05:00"),  # the file whose request was turned away
         ("partner_down", FULL): ("01:15", "01:15", "02:00", "02:45"),

@@ -52,7 +52,7 @@ def busy_service() -> Callable[[], ServiceState]:
             problem("partner_down", "partner down", feed="", next_step="milepost partner ls"),
             problem("failed", "files failed", partner="B6", alerts=3, count=3, ago=timedelta(days=3)),
             problem(
-                "over_budget", "file refused", partner=hostile, severity="warning", summary=f"{'x' * 200} `<b>`",
+                "refused", "file refused", partner=hostile, severity="warning", summary=f"{'x' * 200} `<b>`",
                 next_step="",
             ),
         ),

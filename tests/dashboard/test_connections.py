@@ -112,7 +112,7 @@ def test_a_request_must_arrive_in_time(server, monkeypatch, kind):
 def test_an_answer_that_is_not_read_is_given_up(server, monkeypatch):
     """Clients that take no byte of a large answer free the threads that make it."""
     running, port = server
-    monkeypatch.setattr(connections, "STALLED_S", 0.3)
+    monkeypatch.setattr(connections, "STALLED_S", 2.0)
     with ExitStack() as stack:
         for _ in range(8):
             client = stack.enter_context(socket.create_connection(("127.0.0.1", port)))

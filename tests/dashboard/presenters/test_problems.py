@@ -37,7 +37,7 @@ def test_a_problem_is_one_row_of_text(make_problem):
     [
         ("partner_down", "", "partner_down"), ("partner_down", "flights", "partner_down"),
         ("partner_paused", "", "action_needed"), ("failed", "flights", "action_needed"),
-        ("ambiguous", "flights", "action_needed"), ("over_budget", "flights", "action_needed"),
+        ("ambiguous", "flights", "action_needed"), ("refused", "flights", "action_needed"),
         ("not_arrived", "flights", "not_arriving"), ("late", "flights", "late"), ("disk_full", "", "on_time"),
     ],
 )  # fmt: skip

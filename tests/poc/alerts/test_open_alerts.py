@@ -68,7 +68,7 @@ def test_each_exchange_that_waits_for_a_person_is_an_alert(root, ledger):
         ("failed", "critical", "AA/flights", "e1", 1),
         ("given_up", "critical", "AA/flights", "e2", 1),
         ("ambiguous", "critical", "AA/flights", "e3", 1),
-        ("over_budget", "warning", "AA/flights", "e4", 1),
+        ("refused", "warning", "AA/flights", "e4", 1),
     ]
 
 

@@ -78,11 +78,18 @@ class MailServer:
 
     def __init__(self):
         self.mails = []
-        self.loop = asyncio.new_event_loop()
-        self.server = self.loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
-        self.port = self.server.sockets[0].getsockname()[1]
-        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.is_listening = threading.Event()
+        # the loop runs in a thread of its own from the start: a browser test may have left one in this thread
+        self.thread = threading.Thread(target=asyncio.run, args=(self._listen(),), daemon=True)
         self.thread.start()
+        assert self.is_listening.wait(60)
+
+    async def _listen(self):
+        self.loop, self.is_over = asyncio.get_running_loop(), asyncio.Event()
+        async with await asyncio.start_server(self._serve, "127.0.0.1", 0) as server:
+            self.port = server.sockets[0].getsockname()[1]
+            self.is_listening.set()
+            await self.is_over.wait()
 
     async def _serve(self, reader, writer):
         writer.write(b"220 test\r\n")
@@ -99,14 +106,8 @@ class MailServer:
 
     def stop(self):
         """End the server and its thread."""
-
-        async def end():
-            self.server.close()
-            self.loop.stop()
-
-        asyncio.run_coroutine_threadsafe(end(), self.loop)
+        self.loop.call_soon_threadsafe(self.is_over.set)
         self.thread.join(60)
-        self.loop.close()
 
 
 @pytest.fixture

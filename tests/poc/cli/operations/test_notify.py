@@ -67,7 +67,7 @@ def test_a_run_tells_people_at_its_end_and_fails_with_nobody(make_cli, webhook, 
     cli.run("run")
     got = [Webhook("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").verify(body, head) for head, body in receiver.requests]
     assert [(one["type"], one["data"]["kind"]) for one in got if one["data"]["kind"] != "disk_full"] == [
-        ("milepost.begun", "over_budget")
+        ("milepost.begun", "refused")
     ]
     assert "notification(s) to mail are sent again later: the environment variable NO_SUCH" in cli.run("status")
     assert {row["target"] for row in cli.json("status")["notifications"]} == {"mail"}
