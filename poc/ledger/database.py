@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -51,6 +52,23 @@ def add_release_function(connection: Any) -> None:
     """Let a connection of the driver take leases."""
     connection.execute("PRAGMA trusted_schema = ON")  # allows functions of a program in a trigger
     connection.create_function(RELEASE_FUNCTION, 0, lambda: VERSION)
+
+
+def use_write_ahead_log(connection: sa.Connection, timeout_s: float) -> None:
+    """Let a ledger have a write-ahead log.
+
+    Two processes that do so for a new ledger at the same time would wait for each other: SQLite refuses one of them at
+    once, whatever its timeout, and that one tries again.
+    """
+    until_s = time.monotonic() + timeout_s
+    while connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() != "wal":
+        try:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        except sa.exc.OperationalError:
+            connection.rollback()
+            if time.monotonic() >= until_s:
+                raise
+            time.sleep(0.01)
 
 
 @contextmanager

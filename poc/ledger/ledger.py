@@ -23,7 +23,8 @@ from poc.ledger.database import (
     WaitingChanges,
     new_engine,
     translate_database_errors,
-)
+    use_write_ahead_log,
+)  # fmt: skip
 from poc.ledger.exchange_record import INSERT_EXCHANGE, SELECT_EXCHANGE, UPDATE_EXCHANGE, ExchangeRecord, record_of
 from poc.ledger.presence import OpenedFile, create_file, move_lost_ledger, refuse_lost_ledger, write_marker
 from poc.ledger.schema import create_or_upgrade
@@ -291,7 +292,7 @@ def open_ledger(
         with translate_database_errors(str(path)), engine.connect() as connection:
             create_or_upgrade(connection, str(path))
         with translate_database_errors(str(path)), engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            use_write_ahead_log(connection, LOCK_TIMEOUT_S)
             ids = identify_workspace(connection, path, fixed_id, decision)
         write_marker(path, ids.current)
     except (LedgerDamaged, TryLater, BadInput):

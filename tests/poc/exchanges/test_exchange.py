@@ -84,7 +84,7 @@ def test_one_rejected_row_refuses_the_file(start_partner, exchange_at, good_csv,
         "constraint-error",
         {"in": 600, "refused": 600},
     )
-    assert receipt.error.startswith("row 600: constraint-error in carrier: 'ZZ' is not one of")
+    assert receipt.error == "row 600: constraint-error in carrier"  # without the value, which is a partner's
     assert partner.held("n") == []
 
 

@@ -1,5 +1,7 @@
-"""The changes of a joined commit are executed together, and only all of them."""
+"""Connections of a new ledger, and the changes of a joined commit: executed together, and only all of them."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 import pytest
@@ -54,3 +56,18 @@ def test_a_file_that_another_process_entered_meanwhile_is_tried_later(ledger, jo
     assert [ledger.get(entry.exchange_id) is None for entry in (first, second)] == [True, False]
     assert ledger.get(second.exchange_id).outcome == "open"
     other.close()
+
+
+def test_connections_that_make_a_ledger_at_the_same_time_all_open_it(tmp_path):
+    """SQLite refuses one of two that begin a write-ahead log at once; it tries again."""
+    begin = threading.Barrier(4)
+
+    def make(path):
+        begin.wait(60)
+        open_ledger(path).close()
+        return path
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(20):
+            path = tmp_path / str(number) / "ledger.db"
+            assert list(pool.map(make, [path] * 4)) == [path] * 4
