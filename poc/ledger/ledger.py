@@ -57,8 +57,7 @@ class Ledger:
         driver = self.connection.connection.dbapi_connection
         assert driver is not None  # noqa: S101 (open until `close`; tells the type checker)
         self._driver = driver
-        self._statements = statements
-        self._writer = writer
+        self._statements, self._writer = statements, writer
         self._writing = False
         self._joined = False  # commits are joined to one
         self._waiting = WaitingChanges()
