@@ -261,7 +261,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--base", type=Path, help="another checkout of the project with its own .venv")
     parser.add_argument("--files", type=int, default=1000)
-    parser.add_argument("--pairs", type=int, default=1)
+    parser.add_argument("--pairs", type=int, default=3)
     options = parser.parse_args()
     source = read_flights().split(b"\n")
     lines = [source[0], *(line for line in source[1:] if b",UA," in line)]
