@@ -1,0 +1,102 @@
+"""Locks of a partner's capture: one proxy at a time, and one watch."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from metrics.private_files import open_private
+from poc.errors import TryLater
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+PROXY, WATCH = "proxy.lock", "watch.lock"
+
+#: Seconds between two looks at something that another process changes.
+LOOK_S = 0.02
+
+
+@contextmanager
+def sole_proxy(folder: Path) -> Iterator[int]:
+    """Hold the place of a partner's proxy; yield the open file of its address. Raises TryLater, OSError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fd = open_private(str(folder / PROXY), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    try:
+        if not try_lock(fd):
+            address = read_address(folder / PROXY)
+            raise TryLater(
+                f"{folder.name}: another `milepost capture` of this partner listens on {address}; end it first"
+            )
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def write_address(fd: int, address: str) -> None:
+    """Write where a proxy listens into its lock file."""
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, json.dumps({"address": address, "pid": os.getpid()}).encode(), 0)
+
+
+def read_address(path: Path) -> str:
+    """Return the address in the lock file of a proxy, empty if there is none."""
+    try:
+        return str(json.loads(path.read_bytes())["address"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def running_proxy(folder: Path) -> str:
+    """Return the address of a partner's proxy, empty if none runs."""
+    try:
+        fd = os.open(folder / PROXY, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return ""
+    try:
+        return "" if try_lock(fd) else read_address(folder / PROXY)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def sole_watch(folder: Path, partner: str, wait_s: float) -> Iterator[None]:
+    """Hold the only watch of a partner. Raises TryLater where no proxy runs, or another watch stays open."""
+    if not running_proxy(folder):
+        raise TryLater(f"{partner}: nothing sees what its monolith sends; start `milepost capture {partner}`")
+    fd = open_private(str(folder / WATCH), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    try:
+        if not wait_until(lambda: try_lock(fd), wait_s):
+            raise TryLater(f"{partner}: another file of it is at its monolith; one at a time can be watched")
+        yield
+    finally:
+        os.close(fd)
+
+
+def has_ended(folder: Path, ended: Callable[[], bool], wait_s: float) -> None:
+    """Wait for requests that are under way, while the proxy runs and at most so long."""
+    wait_until(lambda: ended() or not running_proxy(folder), wait_s)
+
+
+def wait_until(condition: Callable[[], bool], wait_s: float) -> bool:
+    """Wait until a condition holds; return whether it does."""
+    deadline_s = time.monotonic() + wait_s
+    while not condition():
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(LOOK_S)
+    return True
+
+
+def try_lock(fd: int) -> bool:
+    """Lock an open file, if no other one has it locked."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
