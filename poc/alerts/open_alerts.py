@@ -18,7 +18,7 @@ from poc.alerts.partner_alerts import partner_alerts
 from poc.alerts.quarantine_alerts import quarantine_alerts
 from poc.alerts.read_ledger import open_ledger_read_only
 from poc.config.duration import parse_duration
-from poc.ledger.schema import NOTIFICATION
+from poc.ledger.tables.notifications import NOTIFICATION
 from poc.schedule.send_hours import hours_begin
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ the time of the next request to each partner with a rate. `decision` holds what 
 and why; rows are only added. `notification` is the outbox of messages to people; `reported_alert` holds the alerts that
 each of their targets was told of, and `notify_target` the targets. `schedule`, `tick` and `arrival` belong to feeds
 whose files are expected: the rule, its judged due moments, and the times at which files arrived. `workspace` holds
-the ids of the workspace.
+the ids of the workspace. `parity_file` and `parity_difference` hold what comparisons of two sides found.
 """
 
 from __future__ import annotations
@@ -20,17 +20,14 @@ import sqlalchemy as sa
 from metrics.events import OUTCOMES
 from poc.errors import LedgerDamaged
 from poc.ledger.presence import keep_old_version, older_release_locked_out
+from poc.ledger.tables import notifications, parity, schedules
+from poc.ledger.tables.metadata import METADATA
 
 #: Stored in SQLite's `user_version`; a ledger with a higher one is from a newer release.
-VERSION = 5
+VERSION = 6
 
-METADATA = sa.MetaData()
-
-
-def _texts(*names: str) -> list[sa.Column[str]]:
-    """Return columns of texts that are empty where nothing else is said."""
-    return [sa.Column(name, sa.Text, nullable=False, server_default="") for name in names]
-
+#: The modules of further tables, by topic; importing one adds its tables to `METADATA`.
+TOPICS = (notifications, parity, schedules)
 
 EXCHANGE = sa.Table(
     "exchange",
@@ -144,75 +141,6 @@ DECISION = sa.Table(
 
 #: Finds what was decided about an exchange.
 DECISIONS_OF_EXCHANGE = sa.Index("decision_exchange", DECISION.c.exchange_id)
-
-#: The message of an event has the same id at each target, and at each attempt.
-NOTIFICATION = sa.Table(
-    "notification",
-    METADATA,
-    *(sa.Column(name, sa.Text, primary_key=True) for name in ("id", "target")),
-    sa.Column("phase", sa.Text, nullable=False),  # begun, ended, changed, digest, test
-    *_texts("kind", "severity", "partner", "feed", "subject", "title", "body", "error"),
-    sa.Column("since_us", sa.Integer),  # when the alert began
-    sa.Column("state", sa.Text, nullable=False),  # pending, sent, failed
-    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
-    sa.Column(
-        "next_at_us", sa.Integer, nullable=False
-    ),  # of the next attempt; of one under way, when it counts as lost
-    *_texts("owner"),  # the process of the attempt under way
-    sa.Column("created_at_us", sa.Integer, nullable=False),
-    sa.Column("sent_at_us", sa.Integer),
-)
-
-#: Finds what is to be sent.
-PENDING = sa.Index("notification_pending", NOTIFICATION.c.target, sqlite_where=NOTIFICATION.c.state == "pending")
-
-REPORTED_ALERT = sa.Table(
-    "reported_alert",
-    METADATA,
-    *(sa.Column(name, sa.Text, primary_key=True) for name in ("target", "kind", "partner", "feed", "subject")),
-    sa.Column("begun_at_us", sa.Integer, primary_key=True),  # when it was first noticed
-    sa.Column("since_us", sa.Integer, nullable=False),
-    *_texts("severity", "summary", "status"),  # a status in the place of begin and end
-    sa.Column("ended_at_us", sa.Integer),  # kept until the next digest
-)
-
-NOTIFY_TARGET = sa.Table(
-    "notify_target",
-    METADATA,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("compared_at_us", sa.Integer, nullable=False),  # the time of the newest alerts that were compared
-    sa.Column("digest_at_us", sa.Integer, nullable=False),  # when the last digest was made; 0: none is wanted
-)
-
-#: Expectations of feeds: `rule` is the one that holds since `since_us`, and all moments up to `judged_us` are judged.
-SCHEDULE = sa.Table(
-    "schedule",
-    METADATA,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("rule", sa.Text, nullable=False),
-    sa.Column("since_us", sa.Integer, nullable=False),
-    sa.Column("judged_us", sa.Integer, nullable=False),
-)
-
-TICK = sa.Table(
-    "tick",
-    METADATA,
-    sa.Column("schedule", sa.Text, primary_key=True),
-    sa.Column("due_us", sa.Integer, primary_key=True),
-    sa.Column("state", sa.Text, nullable=False),  # arrived, late, not_arrived
-    sa.Column("arrived_at_us", sa.Integer),
-    sa.Column("acted_at_us", sa.Integer, nullable=False),  # when it was judged, or changed to late
-)
-
-#: When files of feeds with an expectation arrived, also those that came before with the same content.
-ARRIVAL = sa.Table(
-    "arrival",
-    METADATA,
-    sa.Column("schedule", sa.Text, primary_key=True),
-    sa.Column("at_us", sa.Integer, primary_key=True),
-    sa.Column("file", sa.Text, primary_key=True),
-)
-
 
 #: The current id of the workspace with the place of its ledger, and the ids that older exchanges were recorded under.
 WORKSPACE = sa.Table(

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from poc.ledger.process_identity import is_dead, process_id
-from poc.ledger.schema import NOTIFICATION
+from poc.ledger.tables.notifications import NOTIFICATION
 from poc.notify.notification import Notification
 from poc.retries.backoff import SCHEDULE_S, backoff_s
 

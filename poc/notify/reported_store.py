@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from poc.ledger.schema import NOTIFY_TARGET, REPORTED_ALERT
+from poc.ledger.tables.notifications import NOTIFY_TARGET, REPORTED_ALERT
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from poc.ledger.schema import ARRIVAL, EXCHANGE, SCHEDULE, TICK
+from poc.ledger.schema import EXCHANGE
+from poc.ledger.tables.schedules import ARRIVAL, SCHEDULE, TICK
 from poc.schedule.inbox_arrivals import arrival_times
 from poc.schedule.ticks import NOT_ARRIVED, Tick
 

@@ -13,7 +13,7 @@ from poc.alerts.alert import Alert
 from poc.config.scaffold import create_workspace
 from poc.config.workspace import load_workspace
 from poc.ledger.ledger import open_ledger
-from poc.ledger.schema import NOTIFICATION
+from poc.ledger.tables.notifications import NOTIFICATION
 from poc.notify import recording
 from poc.notify.recording import Recording
 

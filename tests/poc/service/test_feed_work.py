@@ -14,7 +14,7 @@ from poc.delivery.outbox_actions import give_up
 from poc.exchanges.joint_resume import resume_together
 from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import find_by_prefix
-from poc.ledger.schema import ARRIVAL
+from poc.ledger.tables.schedules import ARRIVAL
 from poc.service import finished_file
 from poc.service.feed_work import InboxWork
 from poc.service.run_settings import RunSelection, RunSettings
