@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from milepost.context import WorkspaceContext
+    from poc.alerts.open_alerts import SharedAlerts
     from poc.logs.exchange_log import ExchangeLog
     from poc.validation.live_workspace import LiveWorkspace
     from roadmap.model import Verdict
@@ -99,9 +100,10 @@ def background_jobs(
     resources: ExitStack,
     logger: logging.Logger,
     log: ExchangeLog,
+    alerts: SharedAlerts,
 ) -> dict[str, Callable[[], object]]:
-    """Return the jobs of a running service by name, one function each; `resources` ends them."""
-    from contextlib import closing
+    """Return the jobs of a running service by name, one function each; `resources` ends them, and `alerts` reads."""
+    from contextlib import closing, nullcontext
     from datetime import UTC, datetime
     from functools import partial
     from time import time_ns
@@ -109,7 +111,7 @@ def background_jobs(
     from metrics.collector.collect import collect
     from metrics.export.data_dictionary import write_beside
     from metrics.store.database import open_store
-    from poc.alerts.open_alerts import read_open_alerts
+    from poc.alerts.read_ledger import open_ledger_read_only
     from poc.ledger.ledger import open_ledger
     from poc.logs.alert_log import AlertLog
     from poc.maintenance.retention import tidy
@@ -121,7 +123,9 @@ def background_jobs(
     alert_log = AlertLog(logger, log.run_id)
 
     def log_alerts() -> None:
-        alert_log.update(read_open_alerts(live.current, datetime.now(UTC), os.environ))
+        ledger = open_ledger_read_only(live.current.ledger)
+        with closing(ledger) if ledger is not None else nullcontext():
+            alert_log.update(alerts(live.current, ledger, datetime.now(UTC), os.environ))
 
     def collect_spool() -> None:
         if context.workspace.spool.is_dir():
@@ -129,7 +133,7 @@ def background_jobs(
                 collect(context.workspace.spool, db, time_ns() // 1000)
 
     now = partial(datetime.now, UTC)
-    notifier = Notifier(lambda: live.current, now, os.environ, context.milestone_statuses, stop)
+    notifier = Notifier(lambda: live.current, now, os.environ, context.milestone_statuses, stop, alerts)
 
     def notify() -> None:
         for attempt in notifier.turn():
@@ -171,6 +175,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
 
     from dashboard.config import Config
     from dashboard.server import PeriodicJob, run_server
+    from poc.alerts.open_alerts import SharedAlerts
     from poc.logs.exchange_log import ExchangeLog
     from poc.logs.logger import close_logger
     from poc.validation.live_workspace import LiveWorkspace
@@ -180,7 +185,8 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
     resources.callback(close_logger, logger)
     log = ExchangeLog(logger, new_run_id())
     live = LiveWorkspace(context.workspace, log.problem, log.change)
-    jobs = background_jobs(context, live, stop.is_set, resources, logger, log)
+    alerts = SharedAlerts()
+    jobs = background_jobs(context, live, stop.is_set, resources, logger, log, alerts)
     watch = JobWatch(STOPPED_S, time.monotonic)
     config = Config(
         store=context.store,
@@ -196,7 +202,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
         list_held=partial(list_held, context),
         read_held=partial(read_held, context),
         access=make_access(context.workspace.settings.web, context.root),
-        service=(lambda: read_service_state(live.current, datetime.now(UTC), os.environ))
+        service=(lambda: read_service_state(live.current, datetime.now(UTC), os.environ, alerts))
         if context.clock == "live"
         else None,
         stopped_jobs=watch.stopped,
@@ -210,7 +216,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
         # only the judge waits for a busy database: the next turn of the others comes soon
         "judge": PeriodicJob(work=guarded(jobs["judge"], stop.wait), every_s=86_400, first_s=3),
         "notify": PeriodicJob(work=guarded(jobs["notify"]), every_s=NOTIFY_S, first_s=5),
-        "alerts": PeriodicJob(work=guarded(jobs["alerts"]), every_s=NOTIFY_S, first_s=4),
+        "alerts": PeriodicJob(work=guarded(jobs["alerts"]), every_s=NOTIFY_S, first_s=5),
         "tidy": PeriodicJob(work=guarded(jobs["tidy"]), every_s=86_400, first_s=60),
     }
     with resources:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from dashboard.service_state import ExpectedFiles, ServiceState
     from poc.alerts.alert import Alert
+    from poc.alerts.open_alerts import SharedAlerts
     from poc.alerts.service_facts import ServiceFacts
     from poc.config.workspace import Workspace
     from poc.schedule.expectation_states import ExpectationState
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
 SHOWN_MOMENTS = 3
 
 
-def read_service_state(workspace: Workspace, now: datetime, environ: Mapping[str, str]) -> ServiceState:
+def read_service_state(
+    workspace: Workspace, now: datetime, environ: Mapping[str, str], shared: SharedAlerts | None = None
+) -> ServiceState:
     """Return the open problems, feeds and circuit breakers of a workspace. Changes nothing.
+
+    `shared` reads the open alerts where jobs of the same program read them, too.
 
     Raises:
         ServiceUnreadable: the ledger or an inbox cannot be read.
@@ -37,7 +42,7 @@ def read_service_state(workspace: Workspace, now: datetime, environ: Mapping[str
     try:
         ledger = open_ledger_read_only(workspace.ledger)
         with closing(ledger) if ledger is not None else nullcontext():
-            alerts = open_alerts(workspace, ledger, now, environ)
+            alerts = (shared or open_alerts)(workspace, ledger, now, environ)
             facts = service_facts(ledger, workspace.partners, now)
             expected = expectation_states(workspace, ledger, now)
     except Exception as error:

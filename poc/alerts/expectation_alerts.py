@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from poc.alerts.alert import Alert
 from poc.schedule.expectation_states import expectation_states
+from poc.schedule.inbox_arrivals import look_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,14 +15,15 @@ if TYPE_CHECKING:
 
     from poc.config.workspace import Workspace
     from poc.ledger.ledger import Ledger
+    from poc.transports.inbox import Inboxes
 
 
-def expectation_alerts(workspace: Workspace, ledger: Ledger | None, now: datetime) -> Iterator[Alert]:
+def expectation_alerts(workspace: Workspace, ledger: Ledger | None, inboxes: Inboxes, now: datetime) -> Iterator[Alert]:
     """Yield an alert for each feed with open misses: from the first missed moment until a file makes up for the last.
 
     Raises TryLater, LedgerDamaged.
     """
-    for state in expectation_states(workspace, ledger, now):
+    for state in expectation_states(workspace, ledger, now, look_from(inboxes)):
         if not state.missed:
             continue
         first = state.missed[0].astimezone(UTC)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -20,12 +22,16 @@ from poc.alerts.read_ledger import open_ledger_read_only
 from poc.config.duration import parse_duration
 from poc.ledger.tables.notifications import NOTIFICATION
 from poc.schedule.send_hours import hours_begin
+from poc.transports.inbox import Inboxes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from poc.config.workspace import Workspace
     from poc.ledger.ledger import Ledger
+
+#: Seconds for which a reading of the open alerts is shared.
+KEPT_S = 2.0
 
 #: Attempts after which a notification that its target has not taken is a problem.
 TRIED = 3
@@ -42,7 +48,13 @@ SELECT_NOT_TAKEN = (
 )
 
 
-def open_alerts(workspace: Workspace, ledger: Ledger | None, now: datetime, environ: Mapping[str, str]) -> list[Alert]:
+def open_alerts(
+    workspace: Workspace,
+    ledger: Ledger | None,
+    now: datetime,
+    environ: Mapping[str, str],
+    inboxes: Inboxes | None = None,
+) -> list[Alert]:
     """Return the open alerts: critical ones first, then by kind, partner and feed.
 
     Args:
@@ -50,26 +62,58 @@ def open_alerts(workspace: Workspace, ledger: Ledger | None, now: datetime, envi
         ledger: its ledger; None where nothing was exchanged yet.
         now: the current time, in UTC.
         environ: the environment, for secrets in variables.
+        inboxes: its inboxes, where they have been listed.
 
     Raises:
         TryLater, LedgerDamaged: the ledger cannot be read.
     """
     kinds = list(KINDS)
     return sorted(
-        _all_alerts(workspace, ledger, now, environ),
+        _all_alerts(workspace, ledger, now, environ, inboxes or Inboxes(workspace)),
         key=lambda alert: (alert.severity != "critical", kinds.index(alert.kind), alert.scope, alert.since),
     )
 
 
-def read_open_alerts(workspace: Workspace, now: datetime, environ: Mapping[str, str]) -> list[Alert]:
+def read_open_alerts(
+    workspace: Workspace, now: datetime, environ: Mapping[str, str], inboxes: Inboxes | None = None
+) -> list[Alert]:
     """Return the open alerts of a workspace; its ledger is opened for it, and not changed. Raises as `open_alerts`."""
     ledger = open_ledger_read_only(workspace.ledger)
     with closing(ledger) if ledger is not None else nullcontext():
-        return open_alerts(workspace, ledger, now, environ)
+        return open_alerts(workspace, ledger, now, environ, inboxes)
+
+
+class SharedAlerts:
+    """The open alerts of a running program: jobs and pages that ask in the same moment share one reading.
+
+    Call it as `open_alerts`; safe to use from several threads. A reading that failed is not kept.
+
+    Args:
+        kept_s: seconds for which a reading of the same workspace is returned again.
+        clock_s: a monotonic clock, in seconds.
+    """
+
+    def __init__(self, kept_s: float = KEPT_S, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._kept_s, self._clock_s = kept_s, clock_s
+        self._lock = threading.Lock()
+        self._reading: tuple[Workspace, float, list[Alert]] | None = None
+
+    def __call__(
+        self, workspace: Workspace, ledger: Ledger | None, now: datetime, environ: Mapping[str, str]
+    ) -> list[Alert]:
+        """Return the open alerts, at most some seconds old. Raises as `open_alerts`."""
+        with self._lock:
+            if self._reading is not None:
+                read_workspace, read_at_s, alerts = self._reading
+                if read_workspace is workspace and self._clock_s() < read_at_s + self._kept_s:
+                    return alerts
+            alerts = open_alerts(workspace, ledger, now, environ)
+            self._reading = workspace, self._clock_s(), alerts
+            return alerts
 
 
 def _all_alerts(
-    workspace: Workspace, ledger: Ledger | None, now: datetime, environ: Mapping[str, str]
+    workspace: Workspace, ledger: Ledger | None, now: datetime, environ: Mapping[str, str], inboxes: Inboxes
 ) -> Iterator[Alert]:
     settings = workspace.settings.alerts
     stuck_after = parse_duration(settings.stuck_after)
@@ -82,8 +126,8 @@ def _all_alerts(
     yield from disk_space_alerts(workspace.root / "var", settings.disk_free_share, now)
     for config in workspace.partners.values():
         yield from credential_alerts(config, workspace.root, parse_duration(settings.expires_within), now, environ)
-    yield from inbox_alerts(workspace, ledger, stuck_after, now)
-    yield from expectation_alerts(workspace, ledger, now)
+    yield from inbox_alerts(inboxes, ledger, stuck_after, now)
+    yield from expectation_alerts(workspace, ledger, inboxes, now)
     if ledger is not None:
         yield from partner_alerts(ledger, workspace.partners, now)
         due_after = parse_duration(settings.due_after)

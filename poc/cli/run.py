@@ -56,13 +56,13 @@ def run(
     from poc.service.inbox_run import run_inbox
     from poc.service.private_files import make_private
     from poc.service.runner import tune_garbage_collector
-    from poc.transports.inbox import unclaimed_files
+    from poc.transports.inbox import Inboxes
 
     context: CliContext = ctx.obj
     workspace = context.workspace
     if note := make_private(workspace.root / "var"):
         print_line(f"milepost: {note}", err=True)
-    if unclaimed := unclaimed_files(workspace):
+    if unclaimed := Inboxes(workspace).unclaimed():
         text = f"{len(unclaimed)} file(s) belong to no feed, the first is {unclaimed[0]}"
         print_line(f"milepost: {text}; `milepost status` lists them with the reason", err=True)
     level = resolve_level(workspace.settings.level if level is None else level)
@@ -167,15 +167,16 @@ def print_what_waits(workspace: Workspace, feed: str | None, *, is_idle: bool, a
     from datetime import UTC, datetime
 
     from poc.schedule.send_hours import waiting_feeds
-    from poc.transports.inbox import all_inbox_files, files_dated_ahead
+    from poc.transports.inbox import Inboxes
 
-    waiting = [row for row in waiting_feeds(workspace, feed, datetime.now(UTC)) if row.files]
+    inboxes, now = Inboxes(workspace), datetime.now(UTC)
+    waiting = [row for row in waiting_feeds(inboxes, feed, now) if row.files]
     for row in waiting:
         print_line(waiting_line(row), err=as_json)
     if not is_idle or as_json or waiting:
         return
-    ahead = files_dated_ahead(workspace, feed, datetime.now(UTC))
-    changing = len(all_inbox_files(workspace, feed)) - len(ahead)
+    ahead = [file for folder in inboxes.folders(feed) for file in folder.dated_ahead(now)]
+    changing = sum(len(folder.files) for folder in inboxes.folders(feed)) - len(ahead)
     note = f"; {changing} file(s) changed a moment ago and wait until they settle" if changing else ""
     print_line(f"No file waits in the inboxes{note}.")
     if ahead:

@@ -166,23 +166,24 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
     from poc.retries.partner_state import breaker_states
     from poc.schedule.local_time import format_local
     from poc.schedule.send_hours import waiting_feeds
-    from poc.transports.inbox import all_inbox_files, complete_files, files_dated_ahead, unclaimed_files
+    from poc.transports.inbox import Inboxes
 
+    inboxes = Inboxes(workspace)
     waiting: dict[str, int] = {}
     for partner, feed_id in workspace.select_feeds(None):
-        _, feed = workspace.get_feed(partner, feed_id)
         with suppress(OSError):  # a folder that cannot be listed is among the strays
-            waiting[f"{partner}/{feed_id}"] = len(complete_files(workspace.inbox(partner, feed_id), feed, now))
-    ahead = files_dated_ahead(workspace, None, now)
+            waiting[f"{partner}/{feed_id}"] = len(inboxes.folder(partner, feed_id).complete(now))
+    ahead = [file for folder in inboxes.folders() for file in folder.dated_ahead(now)]
+    files = sum(len(folder.files) for folder in inboxes.folders())
     state: dict[str, Any] = {
         "waiting": {feed: count for feed, count in waiting.items() if count},
         "sending_hours": {
             f"{row.partner}/{row.feed}": f"waits until {format_local(row.until, row.zone, now)}"
-            for row in waiting_feeds(workspace, None, now)
+            for row in waiting_feeds(inboxes, None, now)
         },
-        "settling": len(all_inbox_files(workspace, None)) - sum(waiting.values()) - len(ahead),
+        "settling": files - sum(waiting.values()) - len(ahead),
         "dated_ahead": [[str(path), complete_s] for path, complete_s in ahead],
-        "strays": [str(path) for path in unclaimed_files(workspace)],
+        "strays": [str(path) for path in inboxes.unclaimed()],
         "held_files": [str(path) for path in held_files(workspace.root)],
         "exchanges": [],
         "troubles": [],
@@ -201,5 +202,5 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
             state["notifications"] = failing_targets(ledger, now_us - NOTIFIED_DAYS * 86_400_000_000)
             state["breakers"] = breaker_states(ledger, workspace.partners, now_us)
     # afterwards: opening the ledger has upgraded one of an older release
-    state["alerts"] = [alert_json(alert) for alert in read_open_alerts(workspace, now, os.environ)]
+    state["alerts"] = [alert_json(alert) for alert in read_open_alerts(workspace, now, os.environ, inboxes)]
     return state

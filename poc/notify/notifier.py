@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from poc.alerts.open_alerts import open_alerts
 from poc.errors import LedgerDamaged, TryLater
@@ -19,9 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from poc.alerts.alert import Alert
     from poc.config.workspace import Workspace
+    from poc.ledger.ledger import Ledger
     from poc.notify.notification import Notification, StatusReport
     from poc.notify.sending import Attempt
+
+#: Returns the open alerts of a workspace with its ledger at a time; takes the environment, for secrets in variables.
+ReadAlerts: TypeAlias = "Callable[[Workspace, Ledger | None, datetime, Mapping[str, str]], list[Alert]]"
 
 
 def tell_people(
@@ -30,6 +35,7 @@ def tell_people(
     environ: Mapping[str, str],
     statuses: Callable[[], Sequence[StatusReport]],
     stop: Callable[[], bool] = lambda: False,
+    read: ReadAlerts = open_alerts,
 ) -> list[Attempt]:
     """Record what has begun, ended or changed since the last turn, send what is due, and return the attempts.
 
@@ -41,6 +47,7 @@ def tell_people(
         environ: the environment, for secrets in variables.
         statuses: returns what has a status instead of a begin and an end; called only where a target is told of it.
         stop: returns True when nothing more is to be sent.
+        read: returns the open alerts.
 
     Raises:
         TryLater, LedgerDamaged: the ledger cannot be used.
@@ -50,7 +57,7 @@ def tell_people(
         return []
     with closing(open_ledger(workspace.ledger)) as ledger:
         now = clock()
-        alerts = open_alerts(workspace, ledger, now, environ)
+        alerts = read(workspace, ledger, now, environ)
         wanted = any("milestone_status" in target.kinds or not target.kinds for target in targets)
         Recording(workspace, alerts, statuses() if wanted else (), now).record(ledger)
         return send_due(ledger, senders(workspace, environ), _microseconds(clock), random.random, stop)
@@ -65,6 +72,7 @@ class Notifier:
         environ: the environment, for secrets in variables.
         statuses: returns what has a status instead of a begin and an end.
         stop: returns True when nothing more is to be sent.
+        read: returns the open alerts.
     """
 
     def __init__(
@@ -74,19 +82,21 @@ class Notifier:
         environ: Mapping[str, str],
         statuses: Callable[[], Sequence[StatusReport]],
         stop: Callable[[], bool],
+        read: ReadAlerts = open_alerts,
     ) -> None:
         self._workspace = workspace
         self._clock = clock
         self._environ = environ
         self._statuses = statuses
         self._stop = stop
+        self._read = read
         self._ledger_watch = LedgerWatch()
 
     def turn(self) -> list[Attempt]:
         """Do what `tell_people` does, and raise what it raises."""
         workspace = self._workspace()
         try:
-            attempts = tell_people(workspace, self._clock, self._environ, self._statuses, self._stop)
+            attempts = tell_people(workspace, self._clock, self._environ, self._statuses, self._stop, self._read)
         except (TryLater, LedgerDamaged) as error:
             self._ledger_watch.failed(error, workspace, senders(workspace, self._environ), self._clock())
             raise

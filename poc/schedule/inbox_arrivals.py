@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from poc.transports.inbox import announcement_path, complete_files, inbox_files
+from poc.transports.inbox import FeedFolder, announcement_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poc.config.partner import Feed
+    from poc.transports.inbox import Inboxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,21 @@ LookIntoInbox: TypeAlias = "Callable[[Path, Feed, datetime], InboxLook]"
 
 def look_into_inbox(folder: Path, feed: Feed, now: datetime) -> InboxLook:
     """Return when the files in an inbox arrived. Raises OSError where it cannot be listed."""
-    complete = complete_files(folder, feed, now)
-    arrivals = [at_us for _, at_us in arrival_times(complete, feed, now)]
-    settling = () if feed.done_file else arrival_times({*inbox_files(folder, feed)} - {*complete}, feed, now)
+    return look_into_folder(FeedFolder(folder, feed), now)
+
+
+def look_from(inboxes: Inboxes) -> LookIntoInbox:
+    """Return a function that looks into the inboxes as they were listed."""
+    return lambda folder, feed, now: look_into_folder(inboxes.at(folder, feed), now)
+
+
+def look_into_folder(folder: FeedFolder, now: datetime) -> InboxLook:
+    """Return when the files in an inbox that has been listed arrived."""
+    complete = {entry.name for entry in folder.complete(now)}
+    paths = [folder.path / name for name in complete]
+    arrivals = [at_us for _, at_us in arrival_times(paths, folder.feed, now)]
+    others = [folder.path / entry.name for entry in folder.files if entry.name not in complete]
+    settling = () if folder.feed.done_file else arrival_times(others, folder.feed, now)
     return InboxLook(tuple(sorted(arrivals)), min((at_us for _, at_us in settling), default=None))
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from poc.schedule.local_time import instant_of
 from poc.schedule.working_days import working_days
-from poc.transports.inbox import complete_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from poc.config.hours import Send
     from poc.config.workspace import Workspace
+    from poc.transports.inbox import Inboxes
 
 DAY = timedelta(days=1)
 
@@ -72,14 +72,14 @@ class WaitingFeed(NamedTuple):
     zone: ZoneInfo
 
 
-def waiting_feeds(workspace: Workspace, name: str | None, now: datetime) -> list[WaitingFeed]:
+def waiting_feeds(inboxes: Inboxes, name: str | None, now: datetime) -> list[WaitingFeed]:
     """Return the feeds that PARTNER or PARTNER/FEED names, all for None, that may not send now. Raises BadInput."""
     waiting = []
-    for partner, feed_id in workspace.select_feeds(name):
-        feed = workspace.get_feed(partner, feed_id)[1]
+    for partner, feed_id in inboxes.workspace.select_feeds(name):
+        feed = inboxes.workspace.get_feed(partner, feed_id)[1]
         if feed.send is not None and (until := waits_until(feed.send, now)) is not None:
             with suppress(OSError):  # a folder that cannot be listed is named elsewhere
-                files = len(complete_files(workspace.inbox(partner, feed_id), feed, now))
+                files = len(inboxes.folder(partner, feed_id).complete(now))
                 waiting.append(WaitingFeed(partner, feed_id, files, until, feed.send.zone_info))
     return waiting
 

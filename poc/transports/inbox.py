@@ -12,36 +12,142 @@ from typing import TYPE_CHECKING
 from poc.file_names import is_system_file, is_unfinished
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from datetime import datetime
 
     from poc.config.partner import Feed
     from poc.config.workspace import Workspace
 
 
-def inbox_files(folder: Path, feed: Feed) -> list[Path]:
-    """Return the files of a feed, by name.
+class FeedFolder:
+    """The inbox of a feed at one moment: its folder is listed once, and the state of each file is read once.
 
-    Hidden files, unfinished files, those of systems such as `~$a.csv`, announcements, and all that is not a regular
-    file in the inbox itself are ignored. There are none where the folder cannot be listed; `unclaimed_files` names it.
+    `files` are the entries of the feed's files, by name: hidden files, unfinished files, those of systems such as
+    `~$a.csv`, announcements, and all that is not a regular file in the inbox itself are among `others`. Both are empty
+    before there is a folder.
+
+    Raises OSError where the folder cannot be listed.
     """
-    return [folder / entry.name for entry in _entries_if_listed(folder, feed)]
+
+    def __init__(self, folder: Path, feed: Feed) -> None:
+        self.path, self.feed = folder, feed
+        self.others: list[os.DirEntry[str]] = []
+        self.files = sorted(_scan(folder, feed, self.others.append), key=_name)
+
+    def complete(self, now: datetime) -> list[os.DirEntry[str]]:
+        """Return the complete files: announced if the feed has a `done_file`, or else unchanged for `settle_s`."""
+        if self.feed.done_file:
+            regular = {entry.name for entry in (*self.files, *self.others) if entry.is_file(follow_symlinks=False)}
+            return [entry for entry in self.files if self.feed.done_file.replace("{name}", entry.name) in regular]
+        now_s = now.timestamp()
+        return [entry for entry in self.files if _is_settled(entry, self.feed.settle_s, now_s)]
+
+    def dated_ahead(self, now: datetime) -> list[tuple[Path, float]]:
+        """Return the files whose date and time of last change both lie ahead of the clock, as on a server that is fast.
+
+        Each has the Unix time at which it is complete.
+        """
+        ahead: list[tuple[Path, float]] = []
+        now_s = now.timestamp()
+        for entry in () if self.feed.done_file else self.files:
+            with suppress(FileNotFoundError):  # removed since it was listed
+                status = entry.stat(follow_symlinks=False)
+                changed_s = min(status.st_mtime, status.st_ctime)
+                if changed_s > now_s:
+                    ahead.append((self.path / entry.name, changed_s + self.feed.settle_s))
+        return ahead
 
 
-def _entries_if_listed(folder: Path, feed: Feed) -> list[os.DirEntry[str]]:
-    try:
-        return _entries(folder, feed)
-    except OSError:
-        return []
+class Inboxes:
+    """The inboxes of a workspace at one moment: what is asked about them comes from one listing of each folder."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._folders: dict[Path, FeedFolder | OSError] = {}
+
+    def folder(self, partner: str, feed_id: str) -> FeedFolder:
+        """Return the inbox of a feed. Raises OSError where it cannot be listed."""
+        return self.at(self.workspace.inbox(partner, feed_id), self.workspace.get_feed(partner, feed_id)[1])
+
+    def at(self, path: Path, feed: Feed) -> FeedFolder:
+        """Return a folder as the inbox of a feed. Raises OSError where it cannot be listed."""
+        if path not in self._folders:
+            try:
+                self._folders[path] = FeedFolder(path, feed)
+            except OSError as error:
+                self._folders[path] = error
+        folder = self._folders[path]
+        if isinstance(folder, OSError):
+            raise folder
+        return folder
+
+    def folders(self, name: str | None = None) -> Iterator[FeedFolder]:
+        """Yield the inboxes of the feeds that PARTNER or PARTNER/FEED names that can be listed; of all feeds for None.
+
+        Raises BadInput.
+        """
+        for feed in self.workspace.select_feeds(name):
+            with suppress(OSError):  # `unclaimed` names a folder that cannot be listed
+                yield self.folder(*feed)
+
+    def unclaimed(self) -> list[Path]:
+        """Return what no run would process below the inbox: files of no feed, and all that is neither file nor folder.
+
+        A folder that cannot be listed is among them. `why_unclaimed` gives the reason for each.
+        """
+        workspace = self.workspace
+        inbox = os.fspath(workspace.root / "var" / "inbox")
+        feeds = {os.fspath(workspace.inbox(*feed)): feed for feed in workspace.select_feeds(None)}
+        # a person may keep the inbox elsewhere
+        linked = {os.path.join(inbox, partner) for partner in workspace.partners} | feeds.keys()  # noqa: PTH118
+        strays: list[str] = []
+        folders = [inbox]
+        while folders:
+            folder_path = folders.pop()
+            try:
+                entries, names = self._not_of_a_feed(folder_path, feeds.get(folder_path))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError:
+                strays.append(folder_path)
+                continue
+            for entry in entries:
+                if entry.path in linked or entry.is_dir(follow_symlinks=False):
+                    if not (folder_path == inbox and entry.name in workspace.problems):
+                        folders.append(entry.path)
+                elif entry.name not in names and (entry.is_symlink() or not is_passed_over(entry.name)):
+                    strays.append(entry.path)
+        return [Path(path) for path in sorted(strays)]
+
+    def _not_of_a_feed(
+        self, folder_path: str, feed: tuple[str, str] | None
+    ) -> tuple[list[os.DirEntry[str]], Collection[str]]:
+        """Return the entries of a folder that are no files of its feed, and the names of these files' announcements."""
+        if feed is None:
+            with os.scandir(folder_path) as entries:
+                return list(entries), ()
+        folder = self.folder(*feed)
+        done_file = folder.feed.done_file
+        return folder.others, {done_file.replace("{name}", entry.name) for entry in folder.files} if done_file else ()
 
 
-def _entries(folder: Path, feed: Feed) -> list[os.DirEntry[str]]:
-    """Return the folder's entries that are files of a feed, by name. Raises OSError where it cannot be listed."""
-    return sorted(_scan(folder, feed), key=lambda entry: entry.name)
+def inbox_files(folder: Path, feed: Feed) -> list[Path]:
+    """Return the files of a feed, by name. There are none where the folder cannot be listed."""
+    with suppress(OSError):
+        return [folder / entry.name for entry in FeedFolder(folder, feed).files]
+    return []
 
 
-def _scan(folder: Path, feed: Feed) -> Iterator[os.DirEntry[str]]:
-    """Yield the folder's entries that are files of a feed; none before there is a folder."""
+def _name(entry: os.DirEntry[str]) -> str:
+    return entry.name
+
+
+def _scan(
+    folder: Path,
+    feed: Feed,
+    other: Callable[[os.DirEntry[str]], object] = id,  # does nothing
+) -> Iterator[os.DirEntry[str]]:
+    """Yield the folder's entries that are files of a feed; none before there is a folder. `other` gets the others."""
     matches = re.compile(fnmatch.translate(feed.files)).match
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
@@ -52,6 +158,8 @@ def _scan(folder: Path, feed: Feed) -> Iterator[os.DirEntry[str]]:
                 and entry.is_file(follow_symlinks=False)
             ):
                 yield entry
+            else:
+                other(entry)
 
 
 def belongs_to_feed(name: str, feed: Feed) -> bool:
@@ -61,19 +169,12 @@ def belongs_to_feed(name: str, feed: Feed) -> bool:
 
 def all_inbox_files(workspace: Workspace, name: str | None) -> list[Path]:
     """Return the files of the feeds that PARTNER or PARTNER/FEED names; of all feeds for None. Raises BadInput."""
-    return [
-        path
-        for partner, feed in workspace.select_feeds(name)
-        for path in inbox_files(workspace.inbox(partner, feed), workspace.get_feed(partner, feed)[1])
-    ]
+    return [folder.path / entry.name for folder in Inboxes(workspace).folders(name) for entry in folder.files]
 
 
 def complete_files(folder: Path, feed: Feed, now: datetime) -> list[Path]:
-    """Return the complete files: announced if the feed has a `done_file`, or else unchanged for `settle_s`.
-
-    Raises OSError where the folder cannot be listed.
-    """
-    return [folder / entry.name for entry in _entries(folder, feed) if _is_complete(folder, entry, feed, now)]
+    """Return the complete files of a feed, by name. Raises OSError where the folder cannot be listed."""
+    return [folder / entry.name for entry in FeedFolder(folder, feed).complete(now)]
 
 
 def has_complete_file(folder: Path, feed: Feed, now: datetime, wanted: Callable[[Path], bool]) -> bool:
@@ -88,37 +189,24 @@ def is_complete(path: Path, feed: Feed, now: datetime) -> bool:
 
 
 def _is_complete(folder: Path, entry: os.DirEntry[str] | Path, feed: Feed, now: datetime) -> bool:
-    """Return whether a file is no longer being written, as its feed defines it.
+    """Return whether a file is no longer being written, as its feed defines it."""
+    if feed.done_file:
+        return is_regular_file(announcement_path(folder / entry.name, feed))
+    return _is_settled(entry, feed.settle_s, now.timestamp())
+
+
+def _is_settled(entry: os.DirEntry[str] | Path, settle_s: float, now_s: float) -> bool:
+    """Return whether a file has not changed for `settle_s`.
 
     A date ahead of the clock, which a transfer may have kept from another machine, says nothing; then the system's own
     time of the file's last change counts.
     """
-    if feed.done_file:
-        return is_regular_file(announcement_path(folder / entry.name, feed))
     try:
         status = entry.stat(follow_symlinks=False)
     except FileNotFoundError:  # removed since it was listed
         return False
-    changed_s = status.st_mtime if status.st_mtime <= now.timestamp() else status.st_ctime
-    return now.timestamp() - changed_s >= feed.settle_s
-
-
-def files_dated_ahead(workspace: Workspace, name: str | None, now: datetime) -> list[tuple[Path, float]]:
-    """Return the files whose date and time of last change both lie ahead of the clock, as on a server that is fast.
-
-    Each has the Unix time at which it is complete. Raises BadInput for a feed that does not exist.
-    """
-    ahead = []
-    for partner, feed_id in workspace.select_feeds(name):
-        _, feed = workspace.get_feed(partner, feed_id)
-        folder = workspace.inbox(partner, feed_id)
-        for entry in () if feed.done_file else _entries_if_listed(folder, feed):
-            with suppress(FileNotFoundError):  # removed since it was listed
-                status = entry.stat(follow_symlinks=False)
-                if min(status.st_mtime, status.st_ctime) > now.timestamp():
-                    complete_s = min(status.st_mtime, status.st_ctime) + feed.settle_s
-                    ahead.append((folder / entry.name, complete_s))
-    return ahead
+    changed_s = status.st_mtime if status.st_mtime <= now_s else status.st_ctime
+    return now_s - changed_s >= settle_s
 
 
 def is_passed_over(name: str) -> bool:
@@ -143,42 +231,6 @@ def is_announcement(name: str, feed: Feed) -> bool:
     before, *others = (re.escape(part) for part in feed.done_file.split("{name}"))
     pattern = f"{before}(?P<name>.+){'(?P=name)'.join(others)}"
     return re.fullmatch(pattern, name, re.DOTALL) is not None
-
-
-def unclaimed_files(workspace: Workspace) -> list[Path]:
-    """Return what no run would process below the inbox: files of no feed, and all that is neither file nor folder.
-
-    A folder that cannot be listed is among them.
-    `why_unclaimed` gives the reason for each.
-    """
-    inbox = workspace.root / "var" / "inbox"
-    claimed: dict[str, set[str]] = {}  # names by folder
-    linked = {os.fspath(inbox / partner) for partner in workspace.partners}  # a person may keep the inbox elsewhere
-    for partner, name in workspace.select_feeds(None):
-        folder, feed = workspace.inbox(partner, name), workspace.get_feed(partner, name)[1]
-        linked.add(os.fspath(folder))
-        names = {entry.name for entry in _entries_if_listed(folder, feed)}
-        if feed.done_file:
-            names |= {announcement_path(folder / each, feed).name for each in names}
-        claimed[os.fspath(folder)] = names
-    strays: list[str] = []
-    folders = [os.fspath(inbox)]
-    while folders:
-        folder_path = folders.pop()
-        names = claimed.get(folder_path, set())
-        try:
-            with os.scandir(folder_path) as entries:
-                for entry in entries:
-                    if entry.path in linked or entry.is_dir(follow_symlinks=False):
-                        if not (folder_path == os.fspath(inbox) and entry.name in workspace.problems):
-                            folders.append(entry.path)
-                    elif entry.name not in names and (entry.is_symlink() or not is_passed_over(entry.name)):
-                        strays.append(entry.path)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError:
-            strays.append(folder_path)
-    return [Path(path) for path in sorted(strays)]
 
 
 def why_unclaimed(workspace: Workspace, path: Path) -> str:

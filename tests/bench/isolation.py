@@ -28,11 +28,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from isolation_programs import PARTNER, RUN, WORKER
+from isolation_programs import MAKE, PARTNER, RUN, WORKER
 
 from metrics.events import SpoolRecorder
 from metrics.replay.input_files import read_flights
-from poc.config.scaffold import create_workspace
 
 ROOT = Path(__file__).parents[2]
 BARS = {
@@ -58,9 +57,14 @@ def variant(lines: list[bytes], rows: int, number: int) -> bytes:
     return text.replace(b",2013-", b",%d-" % year).replace(b",2014-", b",%d-" % (year + 1))
 
 
-def make_workspace(root: Path, partners: list[str], url: str) -> None:
-    """Create a workspace whose partners take requests at a URL, and whose files need not settle."""
-    create_workspace(root, "bench", "live", dict.fromkeys(partners, "United"), "")
+def python_of(tree: Path) -> str:
+    """Return the interpreter of a checkout."""
+    return sys.executable if tree == ROOT else str(tree / ".venv" / "bin" / "python")
+
+
+def make_workspace(root: Path, partners: list[str], url: str, tree: Path = ROOT) -> None:
+    """Let a checkout create a workspace whose partners take requests at a URL, and whose files need not settle."""
+    subprocess.run([python_of(tree), "-c", MAKE, str(root), *partners], cwd=tree, check=True)
     for partner in partners:
         path = root / "partners" / f"{partner}.toml"
         head, _, tail = path.read_text().partition("[endpoint]\n")
@@ -201,10 +205,9 @@ def measure_trees(folder: Path, lines: list[bytes], base: Path | None, pairs: in
         _, port = start(stack, "-c", PARTNER, "{}")
         programs: dict[str, Any] = {}
         for name, tree in (("this", ROOT), ("base", base)):
-            make_workspace(folder / name, ["UA"], f"http://127.0.0.1:{port}")
-            python = tree / ".venv" / "bin" / "python"
+            make_workspace(folder / name, ["UA"], f"http://127.0.0.1:{port}", tree)
             programs[name] = subprocess.Popen(
-                [str(python), "-c", RUN, str(folder / name)],
+                [python_of(tree), "-c", RUN, str(folder / name)],
                 cwd=tree, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             )  # fmt: skip
             stack.callback(programs[name].wait, 30)

@@ -54,6 +54,14 @@ with InboxWorker(load_workspace(Path(sys.argv[1])), lambda: datetime.now(UTC), "
         worker.scan()
 """
 
+#: Create a workspace by the scaffold of either tree, whose settings a newer or older one may not know.
+MAKE = """
+import sys
+from pathlib import Path
+from poc.config.scaffold import create_workspace
+create_workspace(Path(sys.argv[1]), "bench", "live", dict.fromkeys(sys.argv[2:], "United"), "")
+"""
+
 #: One run over the inboxes, in the process of either tree: prints its seconds.
 RUN = """
 import sys, time

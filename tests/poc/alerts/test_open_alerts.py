@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from poc.alerts.open_alerts import open_alerts
+from poc.alerts.open_alerts import SharedAlerts, open_alerts
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.ledger.ledger import open_ledger
@@ -194,3 +194,17 @@ def test_what_waits_for_its_sending_hours_is_no_alert(root, ledger):
     assert [alert[0] for alert in alerts(root, ledger, day + timedelta(hours=13, minutes=31))] == ["feed_stuck"]
     assert [alert[0] for alert in alerts(root, ledger, day + timedelta(hours=14, minutes=1))] == ["feed_stuck", "late"]
     assert alerts(root, ledger, day + timedelta(hours=25)) == []
+
+
+def test_those_who_ask_in_one_moment_share_a_reading(root):
+    """A later question, and one about a workspace that was read again, is answered from a new reading."""
+    clock_s = [0.0]
+    shared, workspace = SharedAlerts(2.0, lambda: clock_s[0]), load_workspace(root)
+    first = shared(workspace, None, NOW, {})
+    (root / "var/inbox/AA/new.pdf").write_text("x")
+    later = datetime.now(UTC) + timedelta(minutes=31)
+    assert shared(workspace, None, later, {}) is first
+    clock_s[0] = 2.0
+    second = shared(workspace, None, later, {})
+    assert "inbox" in {alert.subject for alert in second}
+    assert shared(load_workspace(root), None, later, {}) is not second

@@ -2,6 +2,11 @@
 
 import os
 import re
+from collections import Counter
+from datetime import UTC, datetime
+
+from poc.cli.status import collect_state
+from poc.config.workspace import load_workspace
 
 
 def test_an_open_circuit_breaker_is_shown(make_cli):
@@ -43,3 +48,20 @@ def test_status_and_check_name_the_same_alerts(make_cli):
     assert cli.json("status")["alerts"][0]["summary"] == cli.json("check", code=2)["alerts"][0]["summary"]
     cli.edit_partner("secret_headers", "# secret_headers")
     assert cli.run("status").endswith("Nothing needs you.\n")
+
+
+def test_each_inbox_is_listed_once(make_cli, monkeypatch):
+    """Files that wait, settle, are dated ahead or stray, and the alerts: all come from one listing."""
+    cli = make_cli()
+    cli.edit_partner("[feed.flights]\n", '[feed.flights]\nexpect = { by = "06:00" }\n')
+    (cli.sample.parent / "stray.csv.done").write_text("x")
+    listed, scandir = Counter(), os.scandir
+
+    def counting(path):
+        listed[os.fspath(path)] += 1
+        return scandir(path)
+
+    monkeypatch.setattr("poc.transports.inbox.os.scandir", counting)
+    state = collect_state(load_workspace(cli.root), datetime.now(UTC))
+    assert (state["waiting"], len(state["strays"])) == ({"AA/flights": 1}, 1)
+    assert listed[os.fspath(cli.sample.parent)] == 1

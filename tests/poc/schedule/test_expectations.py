@@ -162,7 +162,7 @@ def test_an_inbox_that_cannot_be_listed_is_no_alarm(expecting, monkeypatch):
         raise PermissionError(13, "Permission denied", str(inbox))
 
     with monkeypatch.context() as patch:
-        patch.setattr("poc.schedule.inbox_arrivals.complete_files", fail)
+        patch.setattr("poc.schedule.inbox_arrivals.FeedFolder", fail)
         assert run_at(workspace, due + MINUTE) == []
         assert state_at(workspace, due + MINUTE).missed == ()
     assert len(run_at(workspace, due + 2 * MINUTE)) == 1

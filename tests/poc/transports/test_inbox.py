@@ -8,7 +8,7 @@ import pytest
 
 from poc.cli.run import dated_ahead_text
 from poc.config.workspace import load_workspace
-from poc.transports.inbox import complete_files, files_dated_ahead, inbox_files, unclaimed_files, why_unclaimed
+from poc.transports.inbox import Inboxes, complete_files, inbox_files, why_unclaimed
 
 
 def names(paths):
@@ -44,13 +44,13 @@ def test_a_file_of_a_server_with_a_fast_clock_is_named_until_its_date_is_reached
     changed_s = (inbox / "a.csv").stat().st_ctime
     an_hour_slow = datetime.fromtimestamp(changed_s, UTC) - timedelta(hours=1)
     assert complete_files(inbox, feed, an_hour_slow) == []
-    ((path, complete_s),) = files_dated_ahead(made, None, an_hour_slow)
+    ((path, complete_s),) = Inboxes(made).folder("UA", "flights").dated_ahead(an_hour_slow)
     assert (path, complete_s) == (inbox / "a.csv", pytest.approx(changed_s + 2, abs=0.1))
     text = dated_ahead_text([(path, complete_s)])
     assert text.startswith("1 file(s) are dated ahead of this machine's clock")
     assert str(path) in text
     later = datetime.fromtimestamp(complete_s, UTC) + timedelta(seconds=1)
-    assert files_dated_ahead(made, None, later) == []
+    assert Inboxes(made).folder("UA", "flights").dated_ahead(later) == []
     assert names(complete_files(inbox, feed, later)) == ["a.csv"]
 
 
@@ -62,7 +62,7 @@ def test_files_that_nobody_means_to_send_are_passed_over(workspace):
         (inbox / name).write_text("x")
     (inbox / "~a.csv").write_text("x")
     assert names(inbox_files(inbox, made.get_feed("UA", "flights")[1])) == ["~a.csv"]
-    assert unclaimed_files(made) == []
+    assert Inboxes(made).unclaimed() == []
 
 
 def test_a_file_is_complete_when_it_is_announced(workspace):
@@ -107,7 +107,7 @@ def test_an_announcement_without_its_file_is_unclaimed(workspace):
     made, _, inbox = workspace('done_file = "{name}.done"')
     for name in ("b.csv", "b.csv.done", "c.csv.done"):
         (inbox / name).write_text("x")
-    assert names(unclaimed_files(made)) == ["c.csv.done"]
+    assert names(Inboxes(made).unclaimed()) == ["c.csv.done"]
 
 
 def test_what_is_not_a_regular_file_is_unclaimed(workspace, tmp_path):
@@ -126,7 +126,7 @@ def test_what_is_not_a_regular_file_is_unclaimed(workspace, tmp_path):
         (inbox / "half.csv.part").write_text("x")
         (inbox / "a.csv").write_text("x")
         assert names(inbox_files(inbox, feed)) == ["a.csv"]
-        reasons = {path.name: why_unclaimed(made, path) for path in unclaimed_files(made)}
+        reasons = {path.name: why_unclaimed(made, path) for path in Inboxes(made).unclaimed()}
     link, other = "a symbolic link, which is never followed", "no regular file"
     assert reasons == {
         "link.csv": link,
@@ -144,7 +144,7 @@ def test_a_file_in_a_misspelt_folder_is_unclaimed(workspace):
     wrong = inbox.with_name("flihgts")
     wrong.mkdir()
     (wrong / "a.csv").write_text("x")
-    assert [(path.name, why_unclaimed(made, path)) for path in unclaimed_files(made)] == [
+    assert [(path.name, why_unclaimed(made, path)) for path in Inboxes(made).unclaimed()] == [
         ("a.csv", "belongs to no feed")
     ]
 
@@ -158,7 +158,7 @@ def test_a_file_of_another_name_is_shown_with_the_names_that_the_feed_takes(work
     file.write_text(text.replace('files = "*"', 'files = "*.csv"'))
     made = load_workspace(made.root)
     (inbox / "a.csv.gz").write_text("x")
-    (path,) = unclaimed_files(made)
+    (path,) = Inboxes(made).unclaimed()
     assert why_unclaimed(made, path) == "belongs to no feed, as UA/flights takes `*.csv`"
 
 
@@ -169,5 +169,5 @@ def test_a_linked_inbox_is_not_unclaimed(workspace, tmp_path):
     (tmp_path / "disk2").mkdir()
     inbox.symlink_to(tmp_path / "disk2")
     (inbox / "a.csv").write_text("x")
-    assert unclaimed_files(made) == []
+    assert Inboxes(made).unclaimed() == []
     assert names(inbox_files(inbox, feed)) == ["a.csv"]
