@@ -10,6 +10,7 @@ from poc.config.dialect import Dialect
 from poc.config.endpoint import EndpointConfig, check_path
 from poc.config.hours import Expect, Send
 from poc.config.map_field import MapField
+from poc.config.monolith import MonolithConfig, RouteConfig
 from poc.config.strict import Strict
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -124,6 +125,17 @@ class Feed(Strict):
         exclude=True,
         description="When the feed may send. Outside these hours, files wait in the inbox; what has begun is finished.",
     )
+    monolith: MonolithConfig | None = Field(
+        default=None,
+        exclude=True,
+        description="The command that has exchanged the feed so far. With it the feed has a route, and begins at the "
+        "stage `monolith`: each file is given to the command.",
+    )
+    route: RouteConfig = Field(
+        default=RouteConfig(),
+        exclude=True,
+        description="From when on the feed may advance on its route; goes with `monolith`.",
+    )
 
     @field_validator("path")
     @classmethod
@@ -137,6 +149,8 @@ class Feed(Strict):
             raise ValueError(f"the map writes {twice!r} twice")
         if self.done_file and ("{name}" not in self.done_file or self.done_file == "{name}"):
             raise ValueError(f"done_file {self.done_file!r} must hold {{name}} and more, as in '{{name}}.done'")
+        if self.monolith is None and "route" in self.model_fields_set:
+            raise ValueError("`route` goes with `monolith`, the command that the feed is moved from")
         return self
 
 

@@ -20,14 +20,14 @@ import sqlalchemy as sa
 from metrics.events import OUTCOMES
 from poc.errors import LedgerDamaged
 from poc.ledger.presence import keep_old_version, older_release_locked_out
-from poc.ledger.tables import notifications, parity, schedules
+from poc.ledger.tables import notifications, parity, route, schedules
 from poc.ledger.tables.metadata import METADATA
 
 #: Stored in SQLite's `user_version`; a ledger with a higher one is from a newer release.
 VERSION = 6
 
 #: The modules of further tables, by topic; importing one adds its tables to `METADATA`.
-TOPICS = (notifications, parity, schedules)
+TOPICS = (notifications, parity, route, schedules)
 
 EXCHANGE = sa.Table(
     "exchange",
