@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from dashboard.access.provider import Provider
     from dashboard.access.settings import Access
-    from poc.config.web import OidcSettings, WebSettings
+    from poc.config.settings.web import OidcSettings, WebSettings
 
 
 #: The extra of each way to sign in, with its packages.

@@ -1,4 +1,4 @@
-"""Configuration of the monolith that a feed is moved from: the tables `[feed.NAME.monolith]` and `[feed.NAME.route]`."""
+"""Configuration of the monolith that a feed is moved from, and of its route: two tables of the feed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from poc.config.duration import Duration
 from poc.config.strict import Strict
 
 #: Stands for the path of the file in the monolith's command.
@@ -27,7 +26,8 @@ class MonolithOutput(Strict):
         'pattern, such as `"out/orders/*.csv"`.',
     )
     format: Literal["csv", "jsonl"] | None = Field(
-        default=None, description="The format of what the monolith sends or writes; by default that of the feed's `out`."
+        default=None,
+        description="The format of what the monolith sends or writes; by default that of the feed's `out`.",
     )
 
     @model_validator(mode="after")
@@ -89,10 +89,6 @@ class RouteConfig(Strict):
     )
     days: int = Field(
         default=30, ge=1, description="Days without a call of the monolith after which the feed may be retired."
-    )
-    watch: Duration = Field(
-        default="30d",
-        description="How far back the monolith's failed files count, to compare the service's with them.",
     )
 
     @field_validator("shares")

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from poc.config.alerts import AlertSettings
 from poc.config.duration import Duration
-from poc.config.notify import NotifyTarget
 from poc.config.partner import Feed, Partner
+from poc.config.settings.alerts import AlertSettings
+from poc.config.settings.notify import NotifyTarget
+from poc.config.settings.web import WebSettings
 from poc.config.strict import Strict
-from poc.config.web import WebSettings
 from poc.errors import BadInput
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ the time of the next request to each partner with a rate. `decision` holds what 
 and why; rows are only added. `notification` is the outbox of messages to people; `reported_alert` holds the alerts that
 each of their targets was told of, and `notify_target` the targets. `schedule`, `tick` and `arrival` belong to feeds
 whose files are expected: the rule, its judged due moments, and the times at which files arrived. `workspace` holds
-the ids of the workspace. `parity_file` and `parity_difference` hold what comparisons of two sides found.
+the ids of the workspace. `parity_file` and `parity_difference` hold what comparisons of two sides found. `route_change`
+holds the changes of the routes of feeds, and `file_sender` the side that each of their files was given to.
 """
 
 from __future__ import annotations

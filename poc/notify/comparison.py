@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from poc.alerts.alert import Alert
-    from poc.config.notify import NotifyTarget
+    from poc.config.settings.notify import NotifyTarget
     from poc.config.workspace import Workspace
     from poc.notify.notification import StatusReport
     from poc.notify.reported_store import ReportedAlert

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from poc.alerts.alert import Alert
-    from poc.config.notify import NotifyTarget
+    from poc.config.settings.notify import NotifyTarget
     from poc.config.workspace import Workspace
     from poc.ledger.ledger import Ledger
     from poc.notify.comparison import Comparison

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from poc.config.notify import NotifyTarget
+    from poc.config.settings.notify import NotifyTarget
     from poc.config.workspace import Workspace
 
 

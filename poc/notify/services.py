@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from poc.config.notify import NotifyTarget
+    from poc.config.settings.notify import NotifyTarget
     from poc.notify.notification import Notification
 
 #: Seconds after which an attempt is given up.

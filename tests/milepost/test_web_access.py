@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from dashboard.access.errors import AccessRefused, ProviderFailed
 from milepost import web_access
 from milepost.web_access import make_access, make_provider
-from poc.config.web import OidcSettings, WebSettings
+from poc.config.settings.web import OidcSettings, WebSettings
 
 OIDC = {"issuer": "https://id.example", "client_id": "m", "roles": {"a": "viewer"}}
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from poc.cli.console import CliContext
-    from poc.config.notify import NotifyTarget
+    from poc.config.settings.notify import NotifyTarget
     from poc.config.workspace import Workspace
 
 #: Notifications that `milepost notify ls` shows without `--last`.

@@ -21,7 +21,7 @@ from dashboard.access.database import change_access, read_access
 from dashboard.access.errors import AccessRefused, ProviderFailed
 from dashboard.access.provider import LEEWAY_S, Provider, ProviderSettings, is_trusted
 from dashboard.access.settings import Access
-from poc.config.web import OidcSettings
+from poc.config.settings.web import OidcSettings
 from tests.dashboard.access.conftest import Browser
 
 CLIENT = "milepost"

@@ -12,7 +12,7 @@ from email.policy import default
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from poc.config.notify import NotifyTarget
+from poc.config.settings.notify import NotifyTarget
 from poc.notify.notification import Notification, NotSent
 from poc.notify.services import send
 

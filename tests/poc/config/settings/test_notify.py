@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from poc.alerts.alert import KINDS
-from poc.config.notify import AlertKind
+from poc.config.settings.notify import AlertKind
 from poc.config.workspace import load_settings
 from poc.errors import BadInput
 

@@ -1,0 +1,1 @@
+"""The tables of `milepost.toml`, one module for each topic."""
