@@ -28,7 +28,14 @@ def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
     """Return what does each act, by its name; see `dashboard.actions.act`."""
     from poc.cli import acts
     from poc.cli.operations import repair
-    from roadmap.cli.record import DecisionOrder, SpendingOrder, record_decision_on, record_spending_on
+    from roadmap.cli.record import (
+        DecisionOrder,
+        SpendingOrder,
+        record_checkin_on,
+        record_decision_on,
+        record_spending_on,
+    )
+    from roadmap.records.checkins import CheckinOrder
 
     def now_us() -> int:
         return time_ns() // 1000
@@ -50,6 +57,12 @@ def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
     )
     doers["spend"] = lambda target, fields, _who: record_spending_on(
         context, target, SpendingOrder(parse_amount(fields["amount"]), fields["note"], None), now_us()
+    )
+    doers["checkin"] = lambda target, fields, who: record_checkin_on(
+        context,
+        target,
+        CheckinOrder(text=fields["text"], by=who, done=parse_count(fields["done"]), of=parse_count(fields["of"])),
+        now_us(),
     )
     # its notes have values of rows: they stay on the page, and out of the audit log, which nobody can shorten
     doers["replay"] = lambda target, fields, _who: replace(
@@ -89,6 +102,16 @@ def parse_amount(text: str) -> float:
         return float(text)
     except ValueError:
         raise NotDone(f"{text!r} is no amount; write it as 1200.50") from None
+
+
+def parse_count(text: str) -> int | None:
+    """Return a whole number of a form; None for an empty text. Raises NotDone."""
+    from dashboard.actions.act import NotDone
+
+    try:
+        return int(text) if text else None
+    except ValueError:
+        raise NotDone(f"{text!r} is no whole number; write it as 3") from None
 
 
 def in_words(doer: Callable[[str, Mapping[str, str], str], Done | Recorded]) -> Doer:

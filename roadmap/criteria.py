@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from metrics.measures.reading import Reading
-    from roadmap.plan.milestones import EvidenceRules, Milestone, Target
+    from roadmap.plan.milestones import Milestone
+    from roadmap.plan.targets import EvidenceRules, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

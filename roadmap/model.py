@@ -26,6 +26,18 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Checkin:
+    """What a person said about a milestone on one day."""
+
+    id: int
+    text: str
+    by: str  #: "" where nobody was named
+    done: int | None  #: None: no number was given
+    of: int | None
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """The verdict on a milestone as of one day."""
 
@@ -50,6 +62,8 @@ class Verdict:
     spent: float | None  #: None: nothing recorded, which is not 0
     budget: float | None
     advice: Advice
+    checkin: Checkin | None = None  #: the latest; it changes no status
+    counts: str = ""  #: what check-ins count, such as "partners moved"
 
     @property
     def slip_days(self) -> int:
@@ -100,6 +114,7 @@ class Evidence:
     first_day: date | None = None  #: on which the subject was measured, since the start
     last_day: date | None = None
     decision: Decision | None = None  #: the latest
+    checkin: Checkin | None = None  #: the latest
     spent: float | None = None  #: None: nothing recorded, which is not 0
     planned_on: date | None = None  #: the day on which the present plan was recorded
     first_due: date | None = None  #: of the first plan; None: the present plan is the first

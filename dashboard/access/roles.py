@@ -42,6 +42,7 @@ DEMANDS: Mapping[str, str] = {
     "health.ready": OPEN,
     "static": OPEN,
     "acts.arrived": "operate",
+    "acts.checkin": "plan",
     "acts.decide": "plan",
     "acts.discard_file": "operate",
     "acts.discard_rows": "operate",

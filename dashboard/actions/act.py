@@ -105,6 +105,17 @@ ACTS: Mapping[str, Act] = {
             ),
         ),
         Act(
+            name="checkin",
+            permission="plan",
+            button="Check in",
+            explains="Record how it stands, in your own words. It stands beside the computed status.",
+            fields=(
+                Field(name="text", label="How it stands"),
+                Field(name="done", label="Done", kind="number", is_required=False),
+                Field(name="of", label="Of", kind="number", is_required=False),
+            ),
+        ),
+        Act(
             name="spend",
             permission="plan",
             button="Record",

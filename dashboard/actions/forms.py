@@ -43,14 +43,17 @@ def forms_of(problem: Problem, visitor: Visitor | None) -> tuple[ActForm, ...]:
     )
 
 
-def milestone_forms(code: str, decisions: int, entries: int, visitor: Visitor | None) -> dict[str, ActForm]:
+def milestone_forms(
+    code: str, decisions: int, entries: int, checkins: int, visitor: Visitor | None
+) -> dict[str, ActForm]:
     """Return the forms of a milestone by the name of their act; none for somebody who may not plan.
 
-    `decisions` and `entries` count what is recorded of it, so that a form of an older page acts once only.
+    `decisions`, `entries` (of spending) and `checkins` count what is recorded of it, so that a form of an older page
+    acts once only.
     """
     if visitor is None or not visitor.form_key:
         return {}
-    states = {"decide": decisions, "spend": entries}
+    states = {"decide": decisions, "spend": entries, "checkin": checkins}
     return {
         name: ActForm(act=ACTS[name], target=code, token=form_token(visitor, name, code, str(state)))
         for name, state in states.items()

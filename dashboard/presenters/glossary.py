@@ -34,6 +34,7 @@ STATUS_WHEN = {
     "paused": "Only by a recorded decision, until its last day or a decision to resume.",
     "stopped": "Only by a recorded decision.",
     "not_started": "Its start is in the future; or its service level is not built, and first evidence is not due yet.",
+    "reported": "It has no measure: people report on it by check-ins, and it is never proven.",
     "missed": "Its due date is past, and it is not proven.",
     "stalled": f"No first evidence after {numbers.percent(FIRST_SHARE)} of its time (not before day "
     f"{FIRST_LEAST_DAYS}, not after day {FIRST_MOST_DAYS}); or "

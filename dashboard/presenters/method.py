@@ -13,7 +13,7 @@ from metrics.measures.registry import MEASURES
 from metrics.stats.confidence import MAX_AUTOCORRELATION, TIGHTEST_AT, anytime_factor
 from metrics.store.series import METHOD
 from roadmap.forecast.probability import exchanges_without_failure
-from roadmap.plan.milestones import MIN_BLOCKS, EvidenceRules
+from roadmap.plan.targets import MIN_BLOCKS, EvidenceRules
 from roadmap.wording import dates, numbers
 from roadmap.wording.gains import under_faults
 from roadmap.wording.verdicts import target_text
@@ -148,7 +148,7 @@ def _targets_of(measure: Measure, milestones: tuple[Milestone, ...], mode: str) 
 def milestone_windows(plan: Plan) -> tuple[dict[str, str], ...]:
     """Return what each milestone compares, over which days, and the rules of its verdicts."""
     rows = []
-    for milestone in plan.milestones:
+    for milestone in plan.measured:
         rules = milestone.evidence
         evaluated = {"anytime": "after every block", "fixed": "once, on the due date"}[rules.mode]
         rows.append(

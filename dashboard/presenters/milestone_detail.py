@@ -16,6 +16,7 @@ from dashboard.queries.plan_history import plan_history
 from dashboard.queries.verdicts import verdicts_without_decisions
 from metrics.measures.registry import MEASURES
 from roadmap.plan.revisions import describe_changes
+from roadmap.records.checkins import checkins
 from roadmap.records.decisions import cost_entries
 from roadmap.wording import dates, numbers
 from roadmap.wording.verdicts import STATUS, spent_text, target_text
@@ -79,6 +80,8 @@ class MilestonePage:
     events: tuple[MilestoneEvent, ...]
     decisions: tuple[DecisionRow, ...]
     spending: Spending
+    checkins: tuple[str, ...]  #: newest first, in words
+    is_measured: bool
 
 
 def milestone_page(db: Database, view: View, code: str) -> MilestonePage:
@@ -124,6 +127,10 @@ def _build_page(db: Database, view: View, milestone: Milestone, verdict: Verdict
         events=tuple(sorted(_events(db, history, verdict, made, today), key=lambda event: event.date)),
         decisions=made,
         spending=_spending(db, milestone, verdict, today),
+        checkins=tuple(
+            milestone_list.describe_checkin(made, verdict.counts) for made in reversed(checkins(db, code, today))
+        ),
+        is_measured=milestone.is_measured,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dashboard.presenters.key_figures import describe_evidence
 from metrics.measures.registry import MEASURES
 from roadmap.wording import dates, gains, numbers, sentences
+from roadmap.wording.checkins import checkin_text
 from roadmap.wording.dates import slip_basis, slip_parts
 from roadmap.wording.decisions import DECIDED, decision_text
 from roadmap.wording.gains import under_faults
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from metrics.measures.reading import Reading
     from roadmap.criteria import Criterion
-    from roadmap.model import Decision, Reason, Verdict
+    from roadmap.model import Checkin, Decision, Reason, Verdict
     from roadmap.plan.milestones import Milestone
 
 
@@ -73,6 +74,7 @@ class MilestoneRow:
     decision_reason: str
     spent: str
     criteria: tuple[CriterionRow, ...]
+    checkin: str  #: the latest, in words; "" for none
 
 
 #: What readings count that can be listed as runs, with the query keys that pick it among the runs of their blocks.
@@ -110,7 +112,7 @@ def milestone_row(
     time_saved = next((criterion for criterion in verdict.criteria if criterion.name == "busy_time_saved"), None)
     reading = time_saved.reading if time_saved else None
     is_late = verdict.proven_on is not None and verdict.proven_on > verdict.due
-    gain = "not measured"
+    gain = "not measured" if milestone.is_measured else "no measure"
     if time_saved and reading is not None and reading.estimate is not None:
         gain = gains.gained(reading.estimate, reading.low, reading.high, time_saved.target)
     return MilestoneRow(
@@ -138,7 +140,13 @@ def milestone_row(
         decision_reason=f"{dates.day(decision.as_of)}: {decision.why}" if decision else "",
         spent=spent_text(spent, milestone.budget),
         criteria=tuple(_criterion_row(verdict.code, criterion, verdict.status, mode) for criterion in verdict.criteria),
+        checkin=describe_checkin(verdict.checkin, verdict.counts) if verdict.checkin else "",
     )
+
+
+def describe_checkin(checkin: Checkin, counts: str) -> str:
+    """Return a check-in in words; `counts` is what its numbers count."""
+    return checkin_text(checkin.text, checkin.by, checkin.as_of, checkin.done, checkin.of, counts)
 
 
 def reading_key(code: str, criterion: Criterion) -> str:

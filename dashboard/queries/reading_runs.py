@@ -34,7 +34,7 @@ def find_counted_runs(view: View, text: str) -> CountedRuns | str:
     measure, _, rest = rest.partition(":")
     faults, _, side = rest.partition(":")
     choices = (
-        (code, [milestone.code for milestone in view.plan.milestones], "milestone"),
+        (code, [milestone.code for milestone in view.plan.measured], "milestone"),
         (measure, list(MEASURES), "measure"),
         (faults, list(FAULTS_BY_MODE[view.mode]), "kind of faults"),
         (side, ["", CONTROL], "side of a reading"),

@@ -171,12 +171,7 @@ def add_cells(db: Database) -> None:
     db.execute("CREATE INDEX run_running ON run (started_at_us) WHERE outcome = 'running'")
     _roll_up_answers(db)
     for table in ("evaluation", "metric_result", "decision", "cost_entry", "plan_revision", "forecast"):
-        same = " OR (code, revision) = (NEW.code, NEW.revision)" if table == "plan_revision" else ""
-        db.execute(  # REPLACE deletes without firing the trigger for DELETE
-            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "  # noqa: S608
-            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id{same}) "
-            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        )
+        _no_replace(db, table, " OR (code, revision) = (NEW.code, NEW.revision)" if table == "plan_revision" else "")
 
 
 def _roll_up_answers(db: Database) -> None:
@@ -246,6 +241,18 @@ def add_shared_time(db: Database) -> None:
     )
 
 
+@migrations()
+def add_checkins(db: Database) -> None:
+    """Create the append-only check-ins: what a person says about a milestone."""
+    checkin: dict[str, Any] = {
+        "id": int, "code": str, "text": str, "author": str, "done": int, "total": int, "as_of": str,
+        "recorded_at_us": int,
+    }  # fmt: skip
+    db.create_table("checkin", checkin, pk="id", strict=True).create_index(("code", "as_of"))
+    _append_only(db, "checkin")
+    _no_replace(db, "checkin")
+
+
 def _append_only(db: Database, table: str) -> None:
     for verb in ("UPDATE", "DELETE"):
         db.execute(
@@ -254,10 +261,19 @@ def _append_only(db: Database, table: str) -> None:
         )
 
 
+def _no_replace(db: Database, table: str, same: str = "") -> None:
+    """Refuse REPLACE, which deletes a row without firing the trigger for DELETE; `same` is a further condition."""
+    db.execute(
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "  # noqa: S608
+        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id{same}) "
+        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    )
+
+
 #: Names of all steps of this release; a database with others was made by a newer release.
 STEPS = frozenset(
     {
         "create_runs", "create_evidence", "add_mishaps", "add_sources", "add_plans", "add_cells",
-        "forget_old_delays", "add_days_of_baselines", "add_tallies", "add_shared_time",
+        "forget_old_delays", "add_days_of_baselines", "add_tallies", "add_shared_time", "add_checkins",
     }
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""`milepost roadmap`: show verdicts, requirements and reports; `decide` and `spend` are in `record`."""
+"""`milepost roadmap`: show verdicts, requirements and reports; `decide`, `spend` and `checkin` are in `record`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from metrics.terminal import print_line, print_text
-from roadmap.cli.record import decide, spend
+from roadmap.cli.record import checkin, decide, spend
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -162,6 +162,7 @@ def report(context: CliContext, as_of: datetime | None, markdown: bool, html: st
 
 roadmap.add_command(decide)
 roadmap.add_command(spend)
+roadmap.add_command(checkin)
 
 
 def judge_workspace(context: CliContext) -> list[Verdict]:

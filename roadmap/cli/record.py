@@ -1,4 +1,4 @@
-"""`milepost roadmap decide` and `spend`: record decisions and spending beside the evidence of that day."""
+"""`milepost roadmap decide`, `spend` and `checkin`: record what people decide, spend and report."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from roadmap.cli.session import CliContext, Session
+    from roadmap.records.checkins import CheckinOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,31 @@ ON = click.option(
     metavar="DATE",
     help="The day that it is of, if that is past; by default today.",
 )
+
+
+@click.command()
+@click.argument("code")
+@click.option("--text", required=True, metavar="TEXT", help="How it stands, in a sentence.")
+@click.option("--by", default="", metavar="NAME", help="Who says so.")
+@click.option("--done", type=int, metavar="N", help="How many are done, such as 3 of 12.")
+@click.option("--of", type=int, metavar="M", help="How many there are in all, where the milestone file does not say.")
+@ON
+@click.option("--json", "as_json", is_flag=True, help="Print the check-in as JSON.")
+@click.pass_obj
+def checkin(
+    context: CliContext, code: str, text: str, by: str, done: int | None, of: int | None, on: datetime | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Record what a person says about CODE, dated.
+
+    It stands beside the computed status and never changes it.
+    """
+    import time
+
+    from roadmap.records.checkins import CheckinOrder
+
+    order = CheckinOrder(text=text, by=by, done=done, of=of, on=on.date() if on else None)
+    print_recorded(record_checkin_on(context, code, order, time.time_ns() // 1000), as_json=as_json)
 
 
 @click.command()
@@ -142,6 +168,23 @@ def record_spending_on(context: CliContext, code: str, order: SpendingOrder, now
         f"{code}: {order.amount:,.2f} recorded as of {session.today}; {total}",
         entry | {"spent": spent, "budget": milestone.budget},
     )
+
+
+def record_checkin_on(context: CliContext, code: str, order: CheckinOrder, now_us: int) -> Recorded:
+    """Record a check-in on a milestone. Raises as `record_decision_on` does."""
+    from roadmap.cli.session import open_session
+    from roadmap.records.checkins import record_checkin
+    from roadmap.records.verdict_json import checkin_json
+    from roadmap.wording.checkins import checkin_text
+    from roadmap.wording.verdicts import STATUS
+
+    with open_session(context, now_us, order.on, writing=True) as session:
+        milestone, verdict = session.milestone(code)
+        made = record_checkin(_store(session), milestone, order, session.today, now_us)
+    what = milestone.checkin.what if milestone.checkin else ""
+    text = checkin_text(made.text, made.by, made.as_of, made.done, made.of, what)
+    computed = "" if not milestone.is_measured else f"\nThe computed status is: {STATUS[verdict.status]}"
+    return Recorded(f"{code}: {text}{computed}", {"code": code} | checkin_json(made))
 
 
 def print_recorded(recorded: Recorded, *, as_json: bool) -> None:

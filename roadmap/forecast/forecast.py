@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from metrics.measures.reading import Reading
     from metrics.measures.registry import Measure
     from roadmap.forecast.probability import Projection
-    from roadmap.plan.milestones import Milestone, Target
+    from roadmap.plan.milestones import Milestone
+    from roadmap.plan.targets import Target
 
 
 #: Weeks of evidence before the first forecast.

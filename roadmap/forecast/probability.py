@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from metrics.measures.reading import Reading
-    from roadmap.plan.milestones import EvidenceRules, Target
+    from roadmap.plan.targets import EvidenceRules, Target
 
 #: Standard errors of the ordinary two-sided 95% interval.
 Z95 = NormalDist().inv_cdf(0.975)

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
     from metrics.measures.reading import Reading
     from metrics.measures.registry import Measure
-    from roadmap.plan.milestones import Milestone, Target
+    from roadmap.plan.milestones import Milestone
+    from roadmap.plan.targets import Target
 
 #: The measure whose unit of evidence is the outage; outages cannot be forecast.
 OUTAGE_MEASURE = "wasted_calls"

@@ -25,6 +25,7 @@ BY_STATUS = {
     "at_risk": ("change", "change something: as it stands, it is at risk of not being proven in time"),
     "insufficient": ("continue", "continue: there is not enough evidence yet to decide on"),
     "on_track": ("continue", "continue: nothing was found against it"),
+    "reported": ("continue", "continue: people report on it, and nothing of it is measured"),
 }
 
 

@@ -26,6 +26,7 @@ from metrics.store.database import clock_of
 from roadmap.criteria import judge_criterion
 from roadmap.model import Checkpoint, Evidence, MetOn, last_finished_day
 from roadmap.plan.revisions import recorded_plans
+from roadmap.records.checkins import checkins
 from roadmap.records.checkpoint import newest_checkpoint
 from roadmap.records.decisions import cost_entries, latest_decision
 from roadmap.records.evaluations import newest_status, recorded_proof
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from metrics.measures.reading import Reading
     from metrics.measures.window import RowCache, Window
+    from roadmap.model import Checkin
     from roadmap.plan.milestones import Milestone
 
     Readings = dict[tuple[str, str], Reading]
@@ -82,6 +84,8 @@ def load_windows(db: Database, milestone: Milestone, today: date, cache: RowCach
 
 def gather_evidence(db: Database, milestone: Milestone, windows: Mapping[str, Window], today: date) -> Evidence:
     """Return all evidence on a milestone up to a day; a proof that was recorded earlier counts."""
+    if not milestone.is_measured:
+        return _unmeasured(db, milestone, today)
     series = series_key(windows)
     proven_earlier = recorded_proof(db, milestone, series, today)
     # the one evaluation of `fixed` depends on the due date, which a proof does not; it costs little to repeat
@@ -109,6 +113,7 @@ def gather_evidence(db: Database, milestone: Milestone, windows: Mapping[str, Wi
         first_day=first,
         last_day=last,
         decision=latest_decision(db, milestone.code, today),
+        checkin=_latest_checkin(db, milestone.code, today),
         spent=sum(entry.amount for entry in spent) if spent else None,
         planned_on=next((plan.as_of for plan in plans if plan.revision == milestone.revision), None),
         first_due=plans[0].due if plans else None,
@@ -117,6 +122,25 @@ def gather_evidence(db: Database, milestone: Milestone, windows: Mapping[str, Wi
         mode=clock_of(db),
         checkpoint=checkpoint,
     )
+
+
+def _unmeasured(db: Database, milestone: Milestone, today: date) -> Evidence:
+    """Return what people have recorded of a milestone without a measure."""
+    plans = recorded_plans(db, milestone.code)
+    spent = cost_entries(db, milestone.code, today)
+    return Evidence(
+        decision=latest_decision(db, milestone.code, today),
+        checkin=_latest_checkin(db, milestone.code, today),
+        spent=sum(entry.amount for entry in spent) if spent else None,
+        first_due=plans[0].due if plans else None,
+        plan_revision=milestone.revision,
+        mode=clock_of(db),
+    )
+
+
+def _latest_checkin(db: Database, code: str, today: date) -> Checkin | None:
+    recorded = checkins(db, code, today)
+    return recorded[-1] if recorded else None
 
 
 def readings_as_of(milestone: Milestone, windows: Mapping[str, Window], day: date) -> Readings:

@@ -12,6 +12,7 @@ from roadmap.criteria import reaches_target
 from roadmap.forecast.forecast import best_possible_text
 from roadmap.forecast.probability import blocks_left, last_counted_day
 from roadmap.model import Reason
+from roadmap.wording.checkins import checkin_text
 from roadmap.wording.dates import day
 from roadmap.wording.decisions import DECIDED, decision_text
 from roadmap.wording.numbers import plural
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from roadmap.criteria import Criterion
-    from roadmap.model import Decision, Evidence, Forecast
-    from roadmap.plan.milestones import Milestone, Target
+    from roadmap.model import Checkin, Decision, Evidence, Forecast
+    from roadmap.plan.milestones import Milestone
+    from roadmap.plan.targets import Target
 
 #: Working days without evidence or a decision after which a milestone has stalled.
 QUIET_WORKING_DAYS = 10
@@ -55,6 +57,25 @@ def proven(
             text = f"proven, regressed since: {open_criterion(lost, block_days).text}"
             change = f"{block_noun(block_days)}s that reach the target again"
             yield Reason(code=f"regressed:{lost.name}", text=text, change=change)
+
+
+def reported(milestone: Milestone, checkin: Checkin | None, today: date) -> Reason:
+    """Return what the latest check-in says of a milestone without a measure, and whether its due date is past."""
+    rules = milestone.checkin
+    text = "no check-in yet"
+    done = False
+    if checkin:
+        done = checkin.done is not None and checkin.done == checkin.of
+        text = checkin_text(
+            checkin.text, checkin.by, checkin.as_of, checkin.done, checkin.of, rules.what if rules else ""
+        )
+    if today > milestone.due and not done:
+        text += f"; due {day(milestone.due)}, {plural((today - milestone.due).days, 'day')} ago"
+    return Reason(
+        code="checkin" if checkin else "no_checkin",
+        text=text,
+        change="a further check-in: nothing of it is measured, so it is never proven",
+    )
 
 
 def paused_or_stopped(decision: Decision) -> Reason:

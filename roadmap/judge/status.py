@@ -63,6 +63,8 @@ def judge(milestone: Milestone, evidence: Evidence, today: date, built: int) -> 
         measured_to=evidence.last_day,
         spent=evidence.spent,
         budget=milestone.budget,
+        checkin=evidence.checkin,
+        counts=milestone.checkin.what if milestone.checkin else "",
         advice=advise(computed, stalled_before=evidence.stalled_before, decision=evidence.decision, today=today),
     )
 
@@ -98,6 +100,8 @@ def _status(
     unbuilt = list(reasons.not_built(milestone, built))
     if today < milestone.start:
         return "not_started", [*unbuilt, *reasons.starts_later(milestone, today)]
+    if not milestone.is_measured:
+        return "reported", [reasons.reported(milestone, evidence.checkin, today)]
     open_ones = [reasons.open_criterion(c, days) for c in done if c.verdict not in {"met", "held"}]
     if today > milestone.due:
         late = plural((today - milestone.due).days, "day")
@@ -113,6 +117,11 @@ def _status(
     ]
     if risks:
         return "at_risk", risks
+    return _open_status(done, open_ones, days)
+
+
+def _open_status(done: tuple[Criterion, ...], open_ones: list[Reason], days: int) -> tuple[str, list[Reason]]:
+    """Return the status of a milestone with time left, and nothing known against it."""
     if lacking := sum(not c.enough for c in done):
         verb = "has" if len(done) == 1 else "have"
         targets = plural(len(done), "target")

@@ -13,7 +13,8 @@ from pydantic import (
 )
 
 from roadmap.errors import PlanError
-from roadmap.plan.milestones import BLOCK_DAYS, EvidenceRules, Milestone, Plan, Target
+from roadmap.plan.milestones import BLOCK_DAYS, Milestone, Plan
+from roadmap.plan.targets import CheckinRules, EvidenceRules, Target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +83,7 @@ def _choices(loc: tuple[int | str, ...]) -> list[str]:
     """Return the keys that are valid in the place of an unknown one."""
     inside: dict[str, type[BaseModel]]
     inside = {"metric": Target, "guardrail": Target, "evidence": EvidenceRules, "milestone": Milestone}
+    inside["checkin"] = CheckinRules
     model: type[BaseModel] = Plan
     for part in loc[:-1]:
         model = inside.get(str(part), model)
@@ -99,6 +101,6 @@ def _place(loc: tuple[int | str, ...], data: dict[str, Any]) -> str:
             break
         if isinstance(part, int) and isinstance(value, dict):
             words[-1] += f" {value.get('code') or value.get('name') or part + 1}"
-        elif part in {"milestone", "metric", "guardrail", "evidence"}:
+        elif part in {"milestone", "metric", "guardrail", "evidence", "checkin"}:
             words.append(str(part))
     return f"{', '.join(words)}: " if words else ""

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
@@ -19,119 +18,19 @@ from pydantic import (
 )
 
 from metrics.events import parse_subject
-from metrics.measures.counted_runs import DIFFERENCE_COLUMNS, TIME_MEASURES
-from metrics.measures.registry import MEASURES
 from roadmap.errors import PlanError
+from roadmap.plan.targets import MIN_BLOCKS, STRICT, CheckinRules, EvidenceRules, Target
 
 #: Days of one block of evidence by default: a replayed week.
 BLOCK_DAYS = 7
-
-
-#: With an earlier first evaluation, repeated evaluation gives more false "proven" than `alpha` allows.
-MIN_BLOCKS = 6
-
-
-#: Ten years of replayed weeks.
-MAX_BLOCKS = 520
-
-
-#: The longest review.
-MAX_REVIEW_DAYS = 365
 
 
 #: Largest amount of money; sums of such amounts stay exact enough.
 MAX_AMOUNT = 1e12
 
 
-#: The measures that compare the subject with its control.
-COMPARING = TIME_MEASURES | DIFFERENCE_COLUMNS.keys() | {"answers_equal"}
-
-
-STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
 #: A day of a plan; other centuries are typing errors.
 Day = Annotated[date, Field(ge=date(1970, 1, 1), le=date(2199, 12, 31))]
-
-
-class Target(BaseModel):
-    """What one measure must reach, and under which faults."""
-
-    model_config = STRICT
-
-    name: str = Field(description="Name of a measure.")
-    at_least: float | None = Field(default=None, description="More is better: the least value that reaches the target.")
-    at_most: float | None = Field(
-        default=None, description="Less is better: the largest value that reaches the target."
-    )
-    faults: Literal["standard", "none", "stress"] = Field(
-        default="standard",
-        description="Under which faults a replay measures it: `standard`, `none`, or `stress`, a series of the service "
-        "alone; production has real faults.",
-    )
-
-    @property
-    def direction(self) -> str:
-        """`at_least` or `at_most`."""
-        return "at_most" if self.at_least is None else "at_least"
-
-    @property
-    def value(self) -> float:
-        """The least or the largest value that reaches the target."""
-        value = self.at_most if self.at_least is None else self.at_least
-        if value is None:
-            raise ValueError("give `at_least` or `at_most`")
-        return value
-
-    @model_validator(mode="after")
-    def _makes_sense(self) -> Target:
-        measure = MEASURES.get(self.name)
-        if measure is None:
-            raise ValueError(f"unknown measure {self.name!r}; choose one of {', '.join(MEASURES)}")
-        if (self.at_least is None) == (self.at_most is None):
-            raise ValueError(f"{self.name}: give one of `at_least` and `at_most`; here it is `{measure.direction}`")
-        if self.direction != measure.direction:
-            better = "more" if measure.direction == "at_least" else "less"
-            raise ValueError(f"{self.name}: {better} is better, so write `{measure.direction}`, not `{self.direction}`")
-        if measure.unit == "share" and self.value > 1:
-            raise ValueError(
-                f"{self.name}: {self.value:g} is above 1; shares are 0 to 1, so write 0.60 for 60% (here perhaps "
-                f"{self.value / 100:g})"
-            )
-        if self.faults == "stress" and self.name in COMPARING:
-            raise ValueError(
-                f"{self.name}: the stress series replays the service alone, and this compares it with the control; "
-                'leave `faults` out for the standard faults, or write `faults = "none"`'
-            )
-        if self.value < measure.lowest:
-            raise ValueError(f"{self.name}: {self.value:g} is below {measure.lowest:g}, which it can never be")
-        return self
-
-
-class EvidenceRules(BaseModel):
-    """How much evidence a verdict takes, and of what grade."""
-
-    model_config = STRICT
-
-    mode: Literal["anytime", "fixed"] = Field(
-        default="anytime",
-        description="`anytime`: judge at the end of every block. `fixed`: judge once, on the due date.",
-    )
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = Field(
-        default=0.05, description="One-sided risk of a false “proven”."
-    )
-    min_grade: Literal["A", "B", "C", "D"] = Field(
-        default="B", description="The weakest grade of evidence that may prove a target."
-    )
-    min_blocks: Annotated[int, Field(ge=MIN_BLOCKS, le=MAX_BLOCKS)] = Field(
-        default=12, description="Blocks of evidence before the first judgement: weeks in a replay, days in production."
-    )
-    min_coverage: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.80, description="Share of the control's work that both sides must have done."
-    )
-    review_days: Annotated[int, Field(ge=0, le=MAX_REVIEW_DAYS)] = Field(
-        default=0, description="Days that people need between the last evidence and the due date."
-    )
 
 
 class Milestone(BaseModel):
@@ -144,7 +43,10 @@ class Milestone(BaseModel):
     )
     title: Annotated[str, Field(min_length=1)] = Field(description="What people call the milestone.")
     objective: Annotated[str, Field(min_length=1)] = Field(description="What the milestone is for, in one sentence.")
-    subject: str = Field(description="The side that must prove it: `service@LEVEL`.")
+    subject: str = Field(
+        default="",
+        description="The side that must prove it: `service@LEVEL`. A milestone that only has check-ins has none.",
+    )
     control: str = Field(default="monolith", description="The side to compare with.")
     owner: str = Field(default="", description="Who answers for the milestone.")
     start: Day = Field(description="First day of evidence.")
@@ -159,8 +61,12 @@ class Milestone(BaseModel):
         default=None, description="Money that the milestone may cost, in the currency of its entries."
     )
     evidence: EvidenceRules = Field(default=EvidenceRules(), description="How much evidence a verdict takes.")
-    metrics: Annotated[tuple[Target, ...], Field(strict=False, min_length=1)] = Field(
-        alias="metric", description="Targets that must all be met for a proof."
+    checkin: CheckinRules | None = Field(
+        default=None,
+        description="The milestone has check-ins of people. Without a measure, it has only these, and is never proven.",
+    )
+    metrics: Annotated[tuple[Target, ...], Field(strict=False)] = Field(
+        default=(), alias="metric", description="Targets that must all be met for a proof."
     )
     guardrails: Annotated[tuple[Target, ...], Field(strict=False)] = Field(
         default=(), alias="guardrail", description="Targets that must all be held on the way."
@@ -169,7 +75,12 @@ class Milestone(BaseModel):
     @property
     def level(self) -> int:
         """The service level that the milestone is about; 0 for the monolith."""
-        return parse_subject(self.subject)[1]
+        return parse_subject(self.subject)[1] if self.subject else 0
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the milestone is judged by measures; without any, people report on it by check-ins alone."""
+        return bool(self.metrics)
 
     @property
     def fingerprint(self) -> str:
@@ -191,12 +102,14 @@ class Milestone(BaseModel):
         Titles, owners and objectives are left out: they may change at any time.
         """
         names = {"subject", "control", "start", "due", "scope", "budget", "evidence", "metrics", "guardrails"}
-        return self.model_dump(mode="json", include=names)
+        # a milestone without the table has the same plan as before there were check-ins
+        return self.model_dump(mode="json", include=names | ({"checkin"} if self.checkin else set()))
 
     @field_validator("subject", "control")
     @classmethod
     def _is_a_subject(cls, name: str) -> str:
-        parse_subject(name)
+        if name:
+            parse_subject(name)
         return name
 
     @field_validator("scope")
@@ -211,6 +124,11 @@ class Milestone(BaseModel):
     def _can_be_proven(self, info: ValidationInfo) -> Milestone:
         if self.due < self.start:
             raise ValueError(f"due {self.due} is before start {self.start}; move one of them")
+        if not self.metrics:
+            self._check_unmeasured()
+            return self
+        if not self.subject:
+            raise ValueError("`subject` is missing")
         block_days = (info.context or {}).get("block_days", BLOCK_DAYS)
         days, need = (self.due - self.start).days + 1, self.evidence.min_blocks * block_days
         if days < need:
@@ -227,6 +145,17 @@ class Milestone(BaseModel):
                 raise ValueError(f"{role} {twice} occurs twice; keep one")
         return self
 
+    def _check_unmeasured(self) -> None:
+        """Check a milestone without a measure. Raises ValueError."""
+        if self.checkin is None:
+            raise ValueError(
+                "`metric` is missing; give at least one `[[milestone.metric]]`, or `[milestone.checkin]` for a "
+                "milestone that only people report on"
+            )
+        for name, value in (("subject", self.subject), ("guardrail", self.guardrails)):
+            if value:
+                raise ValueError(f"`{name}` goes with a `[[milestone.metric]]`; delete it, or give one")
+
 
 class Plan(BaseModel):
     """All milestones of a file, in its order."""
@@ -238,6 +167,17 @@ class Plan(BaseModel):
         alias="milestone", description="One table `[[milestone]]` for each milestone."
     )
     sha256: str = ""
+
+    @property
+    def measured(self) -> tuple[Milestone, ...]:
+        """The milestones that are judged by measures, in the order of the file."""
+        return tuple(milestone for milestone in self.milestones if milestone.is_measured)
+
+    @model_validator(mode="after")
+    def _has_a_measure(self) -> Plan:
+        if not self.measured:
+            raise ValueError("no milestone has a `[[milestone.metric]]`; check-ins alone cannot prove anything")
+        return self
 
     def milestone(self, code: str) -> Milestone:
         """Return the milestone of a code.

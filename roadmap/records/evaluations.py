@@ -151,6 +151,8 @@ def _sha256(milestone: Milestone, verdict: Verdict, decision: Decision | None) -
         "spent": verdict.spent,
         "advice": verdict.advice.choice,
     }
+    if verdict.checkin and not milestone.is_measured:  # elsewhere it stands beside the evidence and is none
+        inputs["checkin"] = verdict.checkin.id
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
 
 

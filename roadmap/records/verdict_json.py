@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from roadmap.criteria import Criterion
-    from roadmap.model import Forecast, Verdict
+    from roadmap.model import Checkin, Forecast, Verdict
 
 
 def to_json(verdict: Verdict) -> dict[str, Any]:
@@ -33,6 +33,18 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
         "spent": verdict.spent,
         "budget": verdict.budget,
         "advice": {"choice": verdict.advice.choice, "text": verdict.advice.text},
+        "checkin": checkin_json(verdict.checkin) if verdict.checkin else None,
+    }
+
+
+def checkin_json(checkin: Checkin) -> dict[str, Any]:
+    """Return a check-in as plain data."""
+    return {
+        "as_of": checkin.as_of.isoformat(),
+        "by": checkin.by,
+        "text": checkin.text,
+        "done": checkin.done,
+        "of": checkin.of,
     }
 
 

@@ -119,7 +119,7 @@ def last_block_end(db: Database, today: date) -> date | None:
 
 def milestone_spans(plan: Plan, built: int, today: date) -> list[MilestoneSpan]:
     """Return the span of each built milestone: from its start to the day before the next one's."""
-    started = sorted((m for m in plan.milestones if m.level <= built and m.start <= today), key=lambda m: m.start)
+    started = sorted((m for m in plan.measured if m.level <= built and m.start <= today), key=lambda m: m.start)
     ends = [*(later.start - timedelta(days=1) for later in started[1:]), *([today] if started else [])]
     return [
         MilestoneSpan(milestone=milestone, start=milestone.start, end=min(end, today), target=time_target(milestone))

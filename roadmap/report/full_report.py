@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from metrics.measures.registry import MEASURES
 from metrics.replayed_years import second_year_note
 from metrics.terminal import escape_for_page
+from roadmap.records.checkins import checkins
 from roadmap.records.decisions import recorded_decisions
 from roadmap.report.block_series import last_block_end
 from roadmap.report.verdict_text import criterion_text, forecast_text, goal_text, status_text
+from roadmap.wording.checkins import checkin_text
 from roadmap.wording.dates import data_until_text, day, slip_basis, slip_parts
 from roadmap.wording.decisions import decision_text
 from roadmap.wording.verdicts import reading_text, spent_text, standing_sentences, target_text
@@ -65,6 +67,7 @@ class FullReport:
     headline: tuple[str, ...]
     rows: tuple[FullReportRow, ...]
     decisions: tuple[str, ...]
+    checkins: tuple[str, ...]
     forecasts: tuple[str, ...]
     how: tuple[str, ...]
     hashes: tuple[tuple[str, str], ...]
@@ -84,6 +87,7 @@ def gather(
         headline=(*standing_sentences({v.code: v.status for v in verdicts}), *_newest_gain(verdicts)),
         rows=tuple(_row(verdict, today) for verdict in verdicts),
         decisions=tuple(_decision(code, decision) for code, decision in made),
+        checkins=tuple(_checkins(db, verdicts, today)) if db else (),
         forecasts=tuple(
             f"{v.code}, {forecast_text(forecast)}"
             for v in verdicts
@@ -93,6 +97,13 @@ def gather(
         how=tuple(dict.fromkeys(_how(verdicts))),
         hashes=tuple(dict.fromkeys(_hashes(plan, verdicts))),
     )
+
+
+def _checkins(db: Database, verdicts: Sequence[Verdict], today: date) -> Iterator[str]:
+    """Yield all check-ins in words, oldest first."""
+    made = [(checkin, v) for v in verdicts for checkin in checkins(db, v.code, today)]
+    for c, v in sorted(made, key=lambda pair: (pair[0].as_of, pair[0].id)):
+        yield f"{v.code}: {checkin_text(c.text, c.by, c.as_of, c.done, c.of, v.counts)}"
 
 
 def _newest_gain(verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -184,6 +195,8 @@ def _sections(report: FullReport) -> Iterator[tuple[str, Iterable[str]]]:
         facts = (f"why: {row.why}", f"due: {row.due}, {row.slip}", f"spent: {row.spent}")
         yield f"{row.name}: {row.status_text}", (*facts, *row.measured)
     yield "Decisions", report.decisions or ("none recorded",)
+    if report.checkins:
+        yield "Check-ins, the words of people and no evidence", report.checkins
     yield "Forecast", report.forecasts or ("none",)
     yield "How it was measured", report.how
     yield "Hashes", [f"{name}: {value}" for name, value in report.hashes]

@@ -80,7 +80,8 @@ def headline_candidates(
     db: Database, plan: Plan, verdicts: Sequence[Verdict], today: date, built: int, mode: str
 ) -> list[HeadlineCandidate]:
     """Return the milestones that are built and have started, by start; without any, the first of the plan."""
-    pairs = sorted(zip(plan.milestones, verdicts, strict=True), key=lambda pair: pair[0].start)
+    pairs = [pair for pair in zip(plan.milestones, verdicts, strict=True) if pair[0].is_measured]
+    pairs.sort(key=lambda pair: pair[0].start)
     started = [pair for pair in pairs if pair[0].level <= built and pair[0].start <= today] or pairs[:1]
     return [_candidate(db, milestone, verdict, today, mode) for milestone, verdict in started]
 

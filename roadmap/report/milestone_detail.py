@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roadmap.plan.revisions import Revision, describe_changes, describe_plan, recorded_plans
+from roadmap.records.checkins import checkins
 from roadmap.records.decisions import CostEntry, RecordedDecision, cost_entries, recorded_decisions
+from roadmap.records.verdict_json import checkin_json
 from roadmap.records.verdict_json import to_json as verdict_json
 from roadmap.report.forecast_score import ForecastScore, score_forecasts
 from roadmap.report.verdict_text import criterion_text, forecast_text, goal_text, repeats_criterion, status_text
+from roadmap.wording.checkins import checkin_text
 from roadmap.wording.dates import day, slip_basis, slip_parts
 from roadmap.wording.decisions import decision_text
 from roadmap.wording.numbers import amount
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
     from metrics.measures.reading import Reading
     from roadmap.criteria import Criterion
-    from roadmap.model import Verdict
+    from roadmap.model import Checkin, Verdict
     from roadmap.plan.milestones import Milestone
 
 #: Terms explained at the end of the report.
@@ -42,6 +45,7 @@ class MilestoneDetail:
     plans: tuple[Revision, ...]
     decisions: tuple[RecordedDecision, ...]
     entries: tuple[CostEntry, ...]
+    checkins: tuple[Checkin, ...]
     score: ForecastScore | None  #: None while there is no database
     same_as_kept: (
         bool | None
@@ -56,6 +60,7 @@ def gather(db: Database | None, milestone: Milestone, verdict: Verdict) -> Miles
         plans=recorded_plans(db, code) if db else (),
         decisions=recorded_decisions(db, code, today) if db else (),
         entries=cost_entries(db, code, today) if db else (),
+        checkins=checkins(db, code, today) if db else (),
         score=score_forecasts(db, milestone, today) if db else None,
         same_as_kept=_same_as_kept(db, verdict) if db else None,
     )
@@ -85,6 +90,7 @@ def to_json(detail: MilestoneDetail) -> dict[str, Any]:
         "entries": [
             {"amount": entry.amount, "note": entry.note, "as_of": entry.as_of.isoformat()} for entry in detail.entries
         ],
+        "checkins": [checkin_json(made) for made in detail.checkins],
         "forecast_score": None
         if score is None
         else {"scored": score.scored, "waiting": score.waiting, "brier": score.brier, "text": score.text},
@@ -108,7 +114,8 @@ def decision_json(recorded: RecordedDecision) -> dict[str, Any]:
 
 def to_text(detail: MilestoneDetail) -> str:
     """Format the details as text, part by part."""
-    parts = (_head, _criteria, _forecast, _plans, _decisions, _spending, _terms)
+    checkins = (_checkins,) if detail.checkins else ()
+    parts = (_head, _criteria, _forecast, _plans, _decisions, *checkins, _spending, _terms)
     return "\n\n".join("\n".join(part(detail)) for part in parts)
 
 
@@ -124,7 +131,9 @@ def _head(detail: MilestoneDetail) -> Iterator[str]:
     yield labelled_line("owner", v.owner or "not named")
     yield labelled_line(
         "subject",
-        f"{v.subject} from {day(v.start)} to {day(v.due)}; last responsible start {day(v.last_start)}",
+        f"{v.subject} from {day(v.start)} to {day(v.due)}; last responsible start {day(v.last_start)}"
+        if v.subject
+        else f"none, {day(v.start)} to {day(v.due)}: people report on it, nothing is measured",
     )
     reasons = [reason for i, reason in enumerate(v.reasons) if i == 0 or not repeats_criterion(reason.code, v)]
     for i, reason in enumerate(reasons):
@@ -139,6 +148,8 @@ def _head(detail: MilestoneDetail) -> Iterator[str]:
 
 def _criteria(detail: MilestoneDetail) -> Iterator[str]:
     yield "Measured"
+    if not detail.verdict.criteria:
+        yield labelled_line("", "nothing: it has check-ins only, and is never proven")
     for criterion in detail.verdict.criteria:
         describe = criterion_text if criterion.reading else goal_text
         yield labelled_line(criterion.role, describe(criterion))
@@ -208,6 +219,12 @@ def _decisions(detail: MilestoneDetail) -> Iterator[str]:
         yield labelled_line(decision.choice, text)
         if recorded.advice:
             yield labelled_line("", f"advised then: {recorded.advice}")
+
+
+def _checkins(detail: MilestoneDetail) -> Iterator[str]:
+    yield "Check-ins"
+    for made in detail.checkins:
+        yield labelled_line("", checkin_text(made.text, made.by, made.as_of, made.done, made.of, detail.verdict.counts))
 
 
 def _spending(detail: MilestoneDetail) -> Iterator[str]:

@@ -19,6 +19,7 @@ from roadmap.records.decisions import recorded_decisions
 from roadmap.report import block_series, caveats, headline, key_figures, one_page_table, svg_chart
 from roadmap.report.one_page_table import DENSE, ROOMY
 from roadmap.wording import dates, gains
+from roadmap.wording.checkins import checkin_text
 from roadmap.wording.dates import day
 from roadmap.wording.decisions import decision_text
 from roadmap.wording.gains import under_faults
@@ -73,6 +74,7 @@ class OnePageReport:
     removed: str  #: milestones that have left the file
     fill: str  #: "roomy", "close" or "dense": the size of the table's type
     decision: str
+    checkin: str  #: the newest; "" where there is none
     caveats: tuple[str, ...]
     measurement: tuple[str, ...]  #: how the numbers were measured
     method: str
@@ -111,6 +113,7 @@ def gather(
         removed=shortened(_removed(db, plan, today), 150) if db else "",
         fill=fill,
         decision=shortened(_newest_decision(db, verdicts, today) if db else "None recorded.", 230),
+        checkin=shortened(_newest_checkin(verdicts), 150),
         caveats=tuple(shortened(text, 130) for text in caveats.short_caveats(db, head)),
         measurement=tuple(
             shortened(text, 130)
@@ -179,6 +182,15 @@ def _newest_decision(db: Database, verdicts: Iterable[Verdict], today: date) -> 
     advised, owner = newest.advice.partition(":")[0], shortened(made.owner, 40)
     text = decision_text(made.choice, owner, until=made.until, as_of=made.as_of, why=made.why, advised=advised)
     return f"{code}: {text}"
+
+
+def _newest_checkin(verdicts: Iterable[Verdict]) -> str:
+    made = [(v.checkin.as_of, v.checkin.id, v) for v in verdicts if v.checkin]
+    if not made:
+        return ""
+    *_, v = max(made, key=lambda entry: entry[:2])
+    c = v.checkin
+    return f"{v.code}: {checkin_text(c.text, c.by, c.as_of, c.done, c.of, v.counts)}" if c else ""
 
 
 def _plan_sha256(plan: Plan) -> str:

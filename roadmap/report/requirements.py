@@ -97,6 +97,9 @@ def to_text(report: MilestoneRequirements) -> str:
         f"{f'{milestone.code} {milestone.title}':<20} due {day(milestone.due)}",
         f"  at least   {milestone.evidence.min_blocks} {unit} of evidence; last responsible start {start}",
     ]
+    if not milestone.is_measured:
+        reports = f"people report on it: milepost roadmap checkin {milestone.code}"
+        return f"{lines[0]}\n  nothing    has to be measured; {reports}"
     if report.grade_note and not verdict.proven_on:
         lines.append(f"  {'grade':<10} {report.grade_note}")
     if verdict.proven_on:

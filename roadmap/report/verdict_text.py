@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from metrics.measures.registry import MEASURES
 from metrics.question import block_word
+from roadmap.wording.checkins import checkin_text
 from roadmap.wording.dates import late_text
 from roadmap.wording.gains import under_faults
 from roadmap.wording.numbers import percent, plural
@@ -45,8 +46,17 @@ def _lines(verdict: Verdict) -> list[str]:
     lines += [f"  {'' if i else 'why':<10} {reason.text}" for i, reason in enumerate(reasons)]
     describe = goal_text if verdict.status == "not_started" else criterion_text
     lines += [f"  {criterion.role:<10} {describe(criterion)}" for criterion in verdict.criteria]
+    lines += [f"  {'check-in':<10} {text}" for text in latest_checkin_text(verdict)]
     changes = list(dict.fromkeys(reason.change for reason in verdict.reasons))
     return [*lines, f"  {'to change':<10} {'; '.join(changes)}"] if verdict.status != "proven" else lines
+
+
+def latest_checkin_text(verdict: Verdict) -> tuple[str, ...]:
+    """Return the latest check-in in words; empty where there is none, or where the reason says it already."""
+    made = verdict.checkin
+    if made is None or (verdict.reasons and verdict.reasons[0].code == "checkin"):
+        return ()
+    return (checkin_text(made.text, made.by, made.as_of, made.done, made.of, verdict.counts),)
 
 
 def repeats_criterion(code: str, verdict: Verdict) -> bool:

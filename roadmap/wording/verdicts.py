@@ -32,6 +32,7 @@ STATUS = {
     "paused": "paused",
     "stopped": "stopped",
     "not_started": "not started",
+    "reported": "check-ins only",
     "missed": "missed",
     "stalled": "stalled",
     "at_risk": "at risk",
@@ -70,7 +71,9 @@ def standing_sentences(statuses: Mapping[str, str]) -> tuple[str, ...]:
     by_status = {status: [code for code, other in statuses.items() if other == status] for status in PRESSING}
     proven = [code for code, status in statuses.items() if status == "proven"]
     pressing = (f"{capital(STATUS[status])}: {', '.join(codes)}." for status, codes in by_status.items() if codes)
-    return (f"{proven_text(proven, len(statuses))}.", *pressing)
+    reported = [code for code, status in statuses.items() if status == "reported"]
+    beside = (f"{capital(STATUS['reported'])}: {', '.join(reported)}.",) if reported else ()
+    return (f"{proven_text(proven, len(statuses) - len(reported))}.", *pressing, *beside)
 
 
 def removed_text(due_dates: Mapping[str, date]) -> str:

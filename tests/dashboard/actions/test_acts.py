@@ -164,12 +164,13 @@ def test_every_act_of_a_problem_exists():
     assert {name for names in ACTS_OF_KIND.values() for name in names} == set(ACTS) - {
         "decide",
         "spend",
+        "checkin",
         "replay",
         "discard_rows",
     }
 
 
-def test_a_pm_decides_and_records_money_on_the_page_of_a_milestone(service):
+def test_a_pm_decides_records_money_and_checks_in_on_the_page_of_a_milestone(service):
     """The forms are there for a PM and not for an operator; what is filled in reaches the same function."""
     pia = service.browser("pia")
     page = pia.get("/milestones/M1").text
@@ -178,9 +179,13 @@ def test_a_pm_decides_and_records_money_on_the_page_of_a_milestone(service):
     assert pia.post("/acts/decide", decision | {"choice": "perhaps"}).status_code == 400
     assert pia.post("/acts/decide", decision).status_code == 303
     assert pia.post("/acts/spend", form(page, "spend") | {"amount": "1200", "note": "two days"}).status_code == 303
+    checkin = form(page, "checkin") | {"text": "AA is over", "done": "3", "of": "12"}
+    assert pia.post("/acts/checkin", checkin).status_code == 303
+    assert pia.post("/acts/checkin", checkin).status_code == 303  # a second click does nothing
     assert service.done == [
         ("decide", "M1", {"choice": "pause", "why": "no feed before spring", "until": "2027-03-01"}, "pia"),
         ("spend", "M1", {"amount": "1200", "note": "two days"}, "pia"),
+        ("checkin", "M1", {"text": "AA is over", "done": "3", "of": "12"}, "pia"),
     ]
 
 

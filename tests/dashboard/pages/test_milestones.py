@@ -16,6 +16,7 @@ from metrics.store.database import open_store
 from roadmap.judge.evaluate import evaluate
 from roadmap.plan.loader import load_plan
 from roadmap.records import decide
+from roadmap.records.checkins import CheckinOrder, record_checkin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,3 +201,30 @@ def test_the_message_of_slips_names_the_target_that_comes_last(example_app: Flas
     chart = slips_chart(late, seen.today)
     assert chart is not None
     assert chart.title.endswith("is not expected within three years, as things stand, with processing time saved")
+
+
+def test_a_milestone_that_people_report_on_has_its_check_ins_beside_the_computed_status(
+    made_up: Callable, app_on: Callable, tmp_path: Path, get_html: Callable
+) -> None:
+    """The newest in the table, all of them on its page, which has no targets; every page of the plan works with it."""
+    plan, store = tmp_path / "milestones.toml", made_up(weeks=13)
+    days = 'start = 2013-01-07\ndue = 2013-12-31\n[milestone.checkin]\nof = 12\nwhat = "partners moved"\n'
+    plan.write_text(f'{PLAN.read_text()}\n[[milestone]]\ncode = "C1"\ntitle = "Move"\nobjective = "All"\n{days}')
+    db = open_store(store, "replay")
+    for text, done in (("begun", 1), ("AA is over", 2)):
+        order = CheckinOrder(text=text, by="Ann", done=done)
+        record_checkin(db, load_plan(plan).milestone("C1"), order, date(2013, 2, 17), 0)
+    db.close()
+    client = app_on(store, milestones=plan, built=4).test_client()
+    table = get_html(client, "/milestones").one("table", class_="plan-table")
+    assert table.texts("td", data_label="Status")[-1] == "check-ins only"
+    newest = "17 Feb 2013, Ann: 2 of 12 partners moved: AA is over"
+    assert newest in table.texts("td", data_label="PM's view")[-1]
+    page = get_html(client, "/milestones/C1")
+    assert page.one("section", aria_labelledby="checkins").texts("li") == [
+        newest,
+        newest.replace("2 of 12 partners moved: AA is over", "1 of 12 partners moved: begun"),
+    ]
+    assert "Targets" not in page.text
+    codes = {address: client.get(address).status_code for address in ("/", "/method", "/report", "/decisions", "/runs")}
+    assert set(codes.values()) == {200}, codes

@@ -20,7 +20,7 @@ from roadmap.forecast.probability import (
     proof_odds,
     value_at_distance,
 )
-from roadmap.plan.milestones import EvidenceRules, Target
+from roadmap.plan.targets import EvidenceRules, Target
 
 START, DUE = date(2013, 1, 7), date(2013, 3, 31)
 

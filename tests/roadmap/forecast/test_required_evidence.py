@@ -13,7 +13,7 @@ from roadmap.forecast.probability import (
     proof_odds,
 )
 from roadmap.forecast.required_evidence import requirements
-from roadmap.plan.milestones import EvidenceRules
+from roadmap.plan.targets import EvidenceRules
 from tests.roadmap.forecast.forecast_readings import DUE, HALFWAY, LOST, SAVED, SHARE, START
 
 RULES = EvidenceRules()
