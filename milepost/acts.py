@@ -7,7 +7,7 @@ from dataclasses import replace
 from time import time_ns
 from typing import TYPE_CHECKING
 
-from milepost.errors import describe_error
+from milepost.errors import expected_errors_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,7 +69,7 @@ def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
         repair.replay_rows(context, target, edits_of_form(fields)), notes=()
     )
     doers["discard_rows"] = lambda target, fields, _who: repair.discard_rows(context, target, (), fields["why"])
-    return {name: in_words(doer) for name, doer in doers.items()}
+    return {name: answer_in_words(doer) for name, doer in doers.items()}
 
 
 def edits_of_form(fields: Mapping[str, str]) -> EditReader:
@@ -114,20 +114,13 @@ def parse_count(text: str) -> int | None:
         raise NotDone(f"{text!r} is no whole number; write it as 3") from None
 
 
-def in_words(doer: Callable[[str, Mapping[str, str], str], Done | Recorded]) -> Doer:
+def answer_in_words(doer: Callable[[str, Mapping[str, str], str], Done | Recorded]) -> Doer:
     """Return the text of what was done; an expected error becomes NotDone."""
     from dashboard.actions.act import NotDone
 
     def do(target: str, fields: Mapping[str, str], who: str) -> str:
-        try:
+        with expected_errors_as(NotDone):
             done = doer(target, fields, who)
             return "\n".join((done.text, *getattr(done, "notes", ())))
-        except NotDone:
-            raise
-        except Exception as error:
-            message, code = describe_error(error)
-            if code is None:
-                raise
-            raise NotDone(str(message)) from error
 
     return do

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: Errors of the operating system about a path that cannot be used.
 UNUSABLE_PATH = (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)
@@ -18,6 +23,20 @@ def describe_error(error: Exception) -> tuple[Exception, int | None]:
     if isinstance(error, sqlite3.DatabaseError):
         return describe_database_error(error)
     return error, getattr(error, "exit_code", None)
+
+
+@contextmanager
+def expected_errors_as(kind: type[Exception]) -> Iterator[None]:
+    """Raise an expected error as one of another kind, with its text of one line; an unexpected one stays as it is."""
+    try:
+        yield
+    except kind:
+        raise
+    except Exception as error:
+        message, code = describe_error(error)
+        if code is None:
+            raise
+        raise kind(str(message)) from error
 
 
 def describe_database_error(error: sqlite3.DatabaseError) -> tuple[CommandError, int]:

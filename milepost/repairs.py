@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from milepost.errors import describe_error
+from milepost.errors import expected_errors_as
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dashboard.repairs import HeldExchange, HeldRows
     from milepost.context import WorkspaceContext
-
-T = TypeVar("T")
 
 
 def list_held(context: WorkspaceContext) -> list[HeldExchange]:
     """Return the exchanges with held rows, the newest first. Raises NotReadable."""
     from contextlib import closing
 
-    from dashboard.repairs import HeldExchange
+    from dashboard.repairs import HeldExchange, NotReadable
     from poc.ledger.ledger import open_ledger
     from poc.ledger.queries import quarantined_exchanges
 
-    def read() -> list[HeldExchange]:
+    with expected_errors_as(NotReadable):
         if not context.workspace.ledger.exists():
             return []
         with closing(open_ledger(context.workspace.ledger)) as ledger:
@@ -34,15 +30,14 @@ def list_held(context: WorkspaceContext) -> list[HeldExchange]:
                 for row in quarantined_exchanges(ledger)
             ]
 
-    return in_words(read)
-
 
 def read_held(context: WorkspaceContext, exchange: str, limit: int) -> HeldRows:
     """Return the first held rows of an exchange. Raises NotReadable."""
-    from dashboard.repairs import HeldExchange, HeldRow, HeldRows
+    from dashboard.repairs import HeldExchange, HeldRow, HeldRows, NotReadable
     from poc.cli.operations.repair import read_held_rows
 
-    held = in_words(lambda: read_held_rows(context, exchange, limit))
+    with expected_errors_as(NotReadable):
+        held = read_held_rows(context, exchange, limit)
     return HeldRows(
         exchange=HeldExchange(
             exchange_id=held.exchange_id, partner=held.partner, feed=held.feed, file=held.file, rows=held.total
@@ -51,16 +46,3 @@ def read_held(context: WorkspaceContext, exchange: str, limit: int) -> HeldRows:
             HeldRow(row=row.row, text=row.text, is_text=row.is_text, findings=row.findings) for row in held.rows
         ),
     )
-
-
-def in_words(read: Callable[[], T]) -> T:
-    """Return what a function reads; an expected error becomes NotReadable."""
-    from dashboard.repairs import NotReadable
-
-    try:
-        return read()
-    except Exception as error:
-        message, code = describe_error(error)
-        if code is None:
-            raise
-        raise NotReadable(str(message)) from error

@@ -6,7 +6,7 @@ from contextlib import closing, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from milepost.errors import describe_error
+from milepost.errors import expected_errors_as
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,17 +39,12 @@ def read_service_state(
     from poc.alerts.service_facts import service_facts
     from poc.schedule.expectation_states import expectation_states
 
-    try:
+    with expected_errors_as(ServiceUnreadable):
         ledger = open_ledger_read_only(workspace.ledger)
         with closing(ledger) if ledger is not None else nullcontext():
             alerts = (shared or open_alerts)(workspace, ledger, now, environ)
             facts = service_facts(ledger, workspace.partners, now)
             expected = expectation_states(workspace, ledger, now)
-    except Exception as error:
-        message, code = describe_error(error)
-        if code is None:
-            raise
-        raise ServiceUnreadable(str(message)) from error
     return replace(service_state(alerts, facts, now), expected=tuple(expected_files(state, now) for state in expected))
 
 
