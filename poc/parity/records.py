@@ -56,3 +56,31 @@ class SentRecords:
             yield pl.DataFrame(
                 {name: [record.get(name) for record in batch] for name in names}, schema=dict.fromkeys(names, pl.String)
             )
+
+
+class HeldRecords:
+    """The records of a small source, read once and held."""
+
+    def __init__(self, name: str, size_bytes: int, frames: list[pl.DataFrame], fields: tuple[str, ...]) -> None:
+        self.name = name
+        self.size_bytes = size_bytes
+        self._frames = frames
+        self._fields = fields
+
+    @classmethod
+    def of(cls, source: RecordSource) -> HeldRecords:
+        """Read a source. Raises BadInput, ContractBreach."""
+        frames = list(source.frames())
+        if isinstance(source, SentRecords):  # these show their fields only by all their records
+            fields = tuple(dict.fromkeys(name for rows in frames for name in rows.columns))
+        else:
+            fields = source.fields()
+        return cls(source.name, source.size_bytes, frames, fields)
+
+    def fields(self) -> tuple[str, ...]:
+        """Return the names of all fields."""
+        return self._fields
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """Yield the frames that are held."""
+        yield from self._frames

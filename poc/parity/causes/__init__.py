@@ -1,0 +1,1 @@
+"""Causes of a difference between two texts: one small function each, tried in a fixed order."""

@@ -1,0 +1,153 @@
+"""The records of a file that lies anywhere: CSV with a header, JSON Lines or JSON, also compressed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - types of a dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from poc.batch import ROW
+from poc.capture.bodies import SentBody, read_bodies
+from poc.config.dialect import Dialect
+from poc.config.map_field import MapField
+from poc.config.partner import Feed
+from poc.errors import BadInput, ContractBreach
+from poc.formats.csv_grammar import csv_grammar
+from poc.formats.encodings import byte_order_mark, file_codec
+from poc.formats.header import list_labels, unusable_labels
+from poc.formats.registry import make_reader
+from poc.parity.matching import UNREADABLE
+from poc.parity.records import HeldRecords, SentRecords
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from poc.batch import Batch
+    from poc.parity.records import RecordSource
+
+#: Formats of uncompressed files by the end of their names; all others are CSV.
+FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
+
+#: Compressions by the end of a name.
+COMPRESSIONS = {".gz": "gzip", ".zip": "zip"}
+
+#: Files up to this size are read once and held; larger ones are read twice.
+HELD_BYTES = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderFields:
+    """The fields of a file as its own header names them, all of them texts; see `ExpectedFields`."""
+
+    names: tuple[str, ...]
+    missing_values: tuple[str, ...] = ("",)
+    types: Mapping[str, str] = field(default_factory=dict)
+    decimal_chars: Mapping[str, str] = field(default_factory=dict)
+    boolean_texts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    field_missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    fields_match: str = "exact"
+
+
+def open_records(path: Path, encoding: str = "utf-8", delimiter: str = ",", name: str = "") -> RecordSource:
+    """Return the records of a file, in the format that the end of its name says.
+
+    Raises:
+        BadInput: there is no such file, or its encoding or delimiter cannot be used.
+    """
+    if not path.is_file():
+        raise BadInput(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    compression = COMPRESSIONS.get(suffixes[-1] if suffixes else "", "none")
+    ending = suffixes[-1 if compression == "none" else -2 :][:1]
+    body_format = FORMATS.get(ending[0] if ending else "")
+    size_bytes = path.stat().st_size
+    source: RecordSource
+    if body_format is not None:
+        if compression == "zip":
+            raise BadInput(f"{path}: JSON in a zip archive is not read here; unpack it, or compress it with gzip")
+        body = SentBody(path, "jsonl" if body_format == "jsonl" else "json", "gzip" if compression == "gzip" else "")
+        source = SentRecords(name or str(path), lambda: read_bodies([body]) if size_bytes else (), size_bytes)
+    else:
+        source = CsvRecords(path, encoding, delimiter, compression, name or str(path))
+    return HeldRecords.of(source) if size_bytes <= HELD_BYTES and compression == "none" else source
+
+
+class CsvRecords:
+    """The records of a CSV file with a header. A row that is no record is the text `UNREADABLE`."""
+
+    def __init__(self, path: Path, encoding: str, delimiter: str, compression: str, name: str) -> None:
+        self.name = name
+        self.size_bytes = path.stat().st_size
+        self._path = path
+        try:
+            dialect = Dialect(encoding=encoding, delimiter=delimiter)
+            self._feed = Feed(
+                contract="-", format="csv", dialect=dialect, map=(MapField(to="-", value="-"),), compression=compression
+            )  # type: ignore[arg-type]  # checked by the model
+        except ValueError as error:
+            reason = str(error.errors()[0]["msg"]) if hasattr(error, "errors") else str(error)  # pydantic's
+            raise BadInput(f"{path}: {reason.removeprefix('Value error, ')}") from error
+        self._labels: tuple[str, ...] | None = None
+
+    def fields(self) -> tuple[str, ...]:
+        """Return the header. Raises BadInput where it names no columns."""
+        if self._labels is None:
+            self._labels = self._read_labels() if self.size_bytes else ()
+        return self._labels
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """Yield the records. Raises BadInput where no row can be read."""
+        names = self.fields()
+        if not names:
+            return
+        records, first_fault = 0, ""
+        for batch in self._batches(names):
+            rows = batch.rows.drop(ROW).with_columns(pl.lit(None, pl.String).alias(UNREADABLE))
+            records += rows.height
+            if batch.rejected:
+                first_fault = first_fault or f"row {batch.rejected[0].row}: {batch.rejected[0].findings[0].text()}"
+                texts = [row.original.decode(self._feed.dialect.encoding, "replace") for row in batch.rejected]
+                broken = pl.DataFrame({UNREADABLE: texts}, schema={UNREADABLE: pl.String})
+                rows = pl.concat([rows, broken], how="diagonal")
+            yield rows
+        if first_fault and not records:
+            raise BadInput(f"{self.name}: no row of it can be read as CSV; {first_fault}")
+
+    def _batches(self, names: tuple[str, ...]) -> Iterator[Batch]:
+        try:
+            with self._path.open("rb") as file:
+                yield from make_reader(self._feed, HeaderFields(names)).read(file)
+        except ContractBreach as error:
+            raise BadInput(f"{self.name}: it cannot be read as CSV: {error}") from error
+
+    def _read_labels(self) -> tuple[str, ...]:
+        dialect = self._feed.dialect
+        try:
+            with self._path.open("rb") as file:
+                head = make_reader(self._feed, HeaderFields(("-",))).head(file)
+        except ContractBreach as error:
+            raise BadInput(f"{self.name}: {error}") from error
+        codec = file_codec(dialect.encoding, head)
+        try:
+            text = head.removeprefix(byte_order_mark(codec, head)).decode(codec).strip("\r\n")
+        except UnicodeDecodeError as error:
+            raise BadInput(f"{self.name}: its header is not {dialect.encoding}, so it is no CSV in it") from error
+        labels = tuple(cell.decode() for cell in csv_grammar(dialect, "utf-8").split_cells(text.encode()))
+        if "\0" in text or not any(label.strip() for label in labels):
+            raise BadInput(f"{self.name}: it is no CSV file: its first line names no columns")
+        if faults := unusable_labels(labels):
+            raise BadInput(f"{self.name}: its header cannot be used: {faults[0].note}; it has {list_labels(labels)}")
+        return labels
+
+
+def check_shared_fields(left: RecordSource, right: RecordSource) -> None:
+    """Raise BadInput where two sides that both have fields have none in common: they cannot be compared."""
+    names: Sequence[tuple[str, ...]] = (left.fields(), right.fields())
+    if all(names) and not set(names[0]) & set(names[1]):
+        raise BadInput(
+            f"no field is in both: {left.name} has {list_labels(names[0])}; {right.name} has {list_labels(names[1])}"
+        )

@@ -1,0 +1,67 @@
+"""The texts of pairs of records that differ, brought together from two sides in different orders, in bounded memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+#: Pairs that are compared at once. The texts of more pairs are written to disk.
+CHUNK_PAIRS = 1 << 15
+
+PLACE = "\0place"
+
+
+def take_rows(
+    frames: Iterable[pl.DataFrame], wanted: NDArray[np.uint64]
+) -> Iterator[tuple[NDArray[np.int64], pl.DataFrame]]:
+    """Yield rows by their numbers over all frames, and the places of these numbers in `wanted`, which ascends."""
+    first = 0
+    for rows in frames:
+        begin, end = np.searchsorted(wanted, [first, first + rows.height])
+        if end > begin:
+            yield np.arange(begin, end), rows[(wanted[begin:end] - np.uint64(first)).astype(np.int64)]
+        first += rows.height
+
+
+class PairTexts:
+    """The texts of both sides of `pairs` pairs, by chunks of neighbouring pairs."""
+
+    def __init__(self, folder: Path, pairs: int) -> None:
+        self._folder = folder
+        self._on_disk = pairs > CHUNK_PAIRS
+        self._chunks = -(-pairs // CHUNK_PAIRS)
+        self._held: tuple[list[pl.DataFrame], list[pl.DataFrame]] = ([], [])
+        self._files = 0
+
+    def add(self, side: int, rows: pl.DataFrame, places: NDArray[np.int64]) -> None:
+        """Add rows of a side (0 or 1), and the numbers of their pairs."""
+        rows = rows.with_columns(pl.Series(PLACE, places))
+        if not self._on_disk:
+            self._held[side].append(rows)
+            return
+        chunks = places // CHUNK_PAIRS
+        for chunk in np.unique(chunks):
+            self._files += 1
+            rows.filter(pl.Series(chunks == chunk)).write_ipc_stream(
+                self._folder / f"{chunk}-{side}-{self._files}.arrow", compression="lz4"
+            )
+
+    def chunks(self) -> Iterator[tuple[int, pl.DataFrame, pl.DataFrame]]:
+        """Yield the number of the first pair of each chunk, and the rows of both sides in the order of the pairs."""
+        for chunk in range(self._chunks):
+            sides = self._held
+            if self._on_disk:
+                sides = ([], [])
+                for side in (0, 1):
+                    paths = self._folder.glob(f"{chunk}-{side}-*.arrow")
+                    sides[side].extend(pl.read_ipc_stream(path) for path in paths)
+            left, right = (pl.concat(frames).sort(PLACE) for frames in sides)
+            yield chunk * CHUNK_PAIRS, left, right
