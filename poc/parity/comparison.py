@@ -112,7 +112,7 @@ def compare(
             result.add("field-extra", name, name not in shared, [Example("field-extra", name)])
     with tempfile.TemporaryDirectory(prefix="milepost-parity-", dir=folder) as temporary:
         work = Path(temporary)
-        sides = [HashedRecords(work / name, key or shared, shared) for name in ("left", "right")]
+        sides = [HashedRecords(work / name, key or shared) for name in ("left", "right")]
         for source, hashed in zip((left, right), sides, strict=True):
             for rows in read_frames(source, shared):
                 hashed.add(rows)
@@ -121,48 +121,19 @@ def compare(
         matches = match_records(sides[0], sides[1], by_key=bool(key))
         del sides
         result.equal_records, result.different_records = matches.equal, len(matches.left_pairs)
-        _add_single_records(result, matches, left, right, shared)
-        if result.different_records:
-            _add_pairs(result, matches, (left, right), shared, facts or {}, work)
+        _read_differences(result, matches, (left, right), shared, facts or {}, work)
     return result
 
 
 def read_frames(source: RecordSource, shared: Sequence[str]) -> Iterator[pl.DataFrame]:
     """Yield the shared fields of a side's records, and `UNREADABLE`; a field that a frame lacks is null."""
     for rows in source.frames():
-        names = rows.columns
-        yield rows.select(
-            pl.col(name) if name in names else pl.lit(None, pl.String).alias(name) for name in (*shared, UNREADABLE)
-        )
+        columns = {column.name: column for column in rows.iter_columns()}
+        blank = pl.Series([None], dtype=pl.String).new_from_index(0, rows.height)
+        yield pl.DataFrame([columns[name] if name in columns else blank.alias(name) for name in (*shared, UNREADABLE)])
 
 
-def _add_single_records(
-    result: Comparison, matches: Matches, left: RecordSource, right: RecordSource, shared: Sequence[str]
-) -> None:
-    """Count records without a partner, and read the first ones of them."""
-    columns = [*(result.key or shared), UNREADABLE]
-    for source, parts in (
-        (left, (("row-missing", matches.only_left), ("row-twice", matches.twice_left))),
-        (right, (("row-extra", matches.only_right), ("row-twice", matches.twice_right))),
-    ):
-        wanted = np.unique(np.concatenate([numbers[:MAX_EXAMPLES] for _, numbers in parts]))
-        texts: dict[int, tuple[str | None, ...]] = {}
-        if len(wanted):
-            for places, rows in take_rows(read_frames(source, shared), wanted):
-                texts |= dict(zip(wanted[places].tolist(), rows.select(columns).rows(), strict=True))
-        for cause, numbers in parts:
-            examples = [_single(cause, int(number), source is left, texts) for number in numbers[:MAX_EXAMPLES]]
-            result.add(cause, "", len(numbers), examples)
-
-
-def _single(cause: str, number: int, is_left: bool, texts: Mapping[int, tuple[str | None, ...]]) -> Example:
-    *key, unreadable = texts[number]
-    places = {"left_record" if is_left else "right_record": number + 1}
-    values = {"left" if is_left else "right": unreadable}
-    return Example(cause, "", **places, **values, key=() if unreadable is not None else tuple(key))  # type: ignore[arg-type]
-
-
-def _add_pairs(
+def _read_differences(
     result: Comparison,
     matches: Matches,
     sources: tuple[RecordSource, RecordSource],
@@ -170,18 +141,46 @@ def _add_pairs(
     facts: Mapping[str, FieldFacts],
     work: Path,
 ) -> None:
-    """Compare the pairs of records that differ, some ten thousand at a time."""
+    """Read each side once more, for pairs of records that differ and for the first records without a partner."""
     texts = PairTexts(work, result.different_records)
-    for side, (source, numbers) in enumerate(zip(sources, (matches.left_pairs, matches.right_pairs), strict=True)):
-        order = np.argsort(numbers, kind="stable")
-        for places, rows in take_rows(read_frames(source, shared), numbers[order]):
-            texts.add(side, rows, order[places])
-    values = [name for name in shared if name not in result.key]
+    key = [*(result.key or shared), UNREADABLE]
+    sides = (
+        (matches.left_pairs, (("row-missing", matches.only_left), ("row-twice", matches.twice_left))),
+        (matches.right_pairs, (("row-extra", matches.only_right), ("row-twice", matches.twice_right))),
+    )
+    for side, (pairs, parts) in enumerate(sides):
+        order = np.argsort(pairs, kind="stable")
+        single = np.unique(np.concatenate([numbers[:MAX_EXAMPLES] for _, numbers in parts]))
+        keys: dict[int, tuple[str | None, ...]] = {}
+        wanted = np.concatenate([pairs[order], single])
+        in_file = np.argsort(wanted, kind="stable")
+        for places, rows in take_rows(read_frames(sources[side], shared), wanted[in_file]):
+            at = in_file[places]
+            is_pair = at < len(pairs)
+            if is_pair.all():
+                texts.add(side, rows, order[at])
+                continue
+            texts.add(side, rows.filter(pl.Series(is_pair)), order[at[is_pair]])
+            others = rows.filter(pl.Series(~is_pair)).select(key).rows()
+            keys |= dict(zip(wanted[at[~is_pair]].tolist(), others, strict=True))
+        for cause, numbers in parts:
+            examples = [
+                _single_example(cause, number, keys[number], side) for number in numbers[:MAX_EXAMPLES].tolist()
+            ]
+            result.add(cause, "", len(numbers), examples)
     for first, left, right in texts.chunks():
-        last = first + left.height
-        records = (matches.left_pairs[first:last], matches.right_pairs[first:last])
-        for name in values:
-            _add_field(result, name, left, right, facts.get(name, FieldFacts()), records)
+        records = (matches.left_pairs[first : first + left.height], matches.right_pairs[first : first + left.height])
+        for name in shared:
+            if name not in result.key:
+                _add_field(result, name, left, right, facts.get(name, FieldFacts()), records)
+
+
+def _single_example(cause: str, number: int, texts: tuple[str | None, ...], side: int) -> Example:
+    *key, unreadable = texts
+    shown = () if unreadable is not None else tuple(key)
+    if side == 0:
+        return Example(cause, "", left_record=number + 1, left=unreadable, key=shown)
+    return Example(cause, "", right_record=number + 1, right=unreadable, key=shown)
 
 
 def _add_field(

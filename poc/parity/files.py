@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - types of a dataclass
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import polars as pl
 
-from poc.batch import ROW
 from poc.capture.bodies import SentBody, read_bodies
 from poc.config.dialect import Dialect
 from poc.config.map_field import MapField
@@ -31,8 +30,10 @@ if TYPE_CHECKING:
 #: Formats of uncompressed files by the end of their names; all others are CSV.
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
 
+Compression: TypeAlias = Literal["none", "gzip", "zip"]
+
 #: Compressions by the end of a name.
-COMPRESSIONS = {".gz": "gzip", ".zip": "zip"}
+COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zip": "zip"}
 
 #: Files up to this size are read once and held; larger ones are read twice.
 HELD_BYTES = 8 << 20
@@ -61,7 +62,7 @@ def open_records(path: Path, encoding: str = "utf-8", delimiter: str = ",", name
     if not path.is_file():
         raise BadInput(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    compression = COMPRESSIONS.get(suffixes[-1] if suffixes else "", "none")
+    compression: Compression = COMPRESSIONS.get(suffixes[-1] if suffixes else "", "none")
     ending = suffixes[-1 if compression == "none" else -2 :][:1]
     body_format = FORMATS.get(ending[0] if ending else "")
     size_bytes = path.stat().st_size
@@ -79,15 +80,15 @@ def open_records(path: Path, encoding: str = "utf-8", delimiter: str = ",", name
 class CsvRecords:
     """The records of a CSV file with a header. A row that is no record is the text `UNREADABLE`."""
 
-    def __init__(self, path: Path, encoding: str, delimiter: str, compression: str, name: str) -> None:
+    def __init__(self, path: Path, encoding: str, delimiter: str, compression: Compression, name: str) -> None:
         self.name = name
         self.size_bytes = path.stat().st_size
         self._path = path
         try:
             dialect = Dialect(encoding=encoding, delimiter=delimiter)
             self._feed = Feed(
-                contract="-", format="csv", dialect=dialect, map=(MapField(to="-", value="-"),), compression=compression
-            )  # type: ignore[arg-type]  # checked by the model
+                contract="-", dialect=dialect, map=(MapField(to="-", value="-"),), compression=compression
+            )
         except ValueError as error:
             reason = str(error.errors()[0]["msg"]) if hasattr(error, "errors") else str(error)  # pydantic's
             raise BadInput(f"{path}: {reason.removeprefix('Value error, ')}") from error
@@ -106,7 +107,7 @@ class CsvRecords:
             return
         records, first_fault = 0, ""
         for batch in self._batches(names):
-            rows = batch.rows.drop(ROW).with_columns(pl.lit(None, pl.String).alias(UNREADABLE))
+            rows = pl.DataFrame([batch.rows.get_column(name) for name in names])
             records += rows.height
             if batch.rejected:
                 first_fault = first_fault or f"row {batch.rejected[0].row}: {batch.rejected[0].findings[0].text()}"

@@ -27,25 +27,26 @@ HELD_RECORDS, BUCKETS = 1 << 19, 64
 #: Column with the text of a row that could not be read as a record; null for all others.
 UNREADABLE = "\0unreadable"
 
-KEY, RECORD, NUMBER = "key", "record", "number"
+KEY, RECORD, NUMBER, COPY = "key", "record", "number", "copy"
 
 
 class HashedRecords:
     """The hashes of one side's records, in memory or in buckets on disk."""
 
-    def __init__(self, folder: Path, key: Sequence[str], shared: Sequence[str]) -> None:
+    def __init__(self, folder: Path, key: Sequence[str]) -> None:
         self.records = 0
         self.unreadable = 0
         self._folder = folder
-        self._key, self._shared = [*key, UNREADABLE], [*shared, UNREADABLE]
+        self._key = [*key, UNREADABLE]
         self._held: list[Hashes] = []
         self.is_on_disk = False
 
     def add(self, rows: pl.DataFrame) -> None:
-        """Add the next records; their columns are those of `with_columns_of`."""
+        """Add the next records: the same columns in the same order each time, of both sides."""
         hashes = np.empty((rows.height, 3), dtype=np.uint64)
-        hashes[:, 0] = rows.select(self._key).hash_rows(seed=1).to_numpy()
-        hashes[:, 1] = rows.select(self._shared).hash_rows(seed=2).to_numpy()
+        key = pl.DataFrame([rows.get_column(name) for name in self._key])  # `select` takes longer to start
+        hashes[:, 0] = key.hash_rows(seed=1).to_numpy()
+        hashes[:, 1] = rows.hash_rows(seed=2).to_numpy()
         hashes[:, 2] = np.arange(self.records, self.records + rows.height)
         self.records += rows.height
         self.unreadable += rows.height - rows.get_column(UNREADABLE).null_count()
@@ -120,35 +121,44 @@ def match_records(left: HashedRecords, right: HashedRecords, *, by_key: bool) ->
 
 
 def _match_bucket(left: pl.DataFrame, right: pl.DataFrame, *, by_key: bool) -> Matches:
-    rows = left.height
+    rows, rest_left, rest_right = left.height, left, right
     if rows == right.height:  # mostly both sides have one order: what is equal in its place needs no search
-        same = (left[KEY] == right[KEY]) & (left[RECORD] == right[RECORD])
-        if same.all():
+        differs = (left[KEY] != right[KEY]) | (left[RECORD] != right[RECORD])
+        if not differs.any():
             return Matches(equal=rows)
-    is_unique = left[RECORD].n_unique() == rows and right[RECORD].n_unique() == right.height
-    on = [KEY, RECORD] if is_unique else [KEY, RECORD, "time"]
-    a, b = (side if is_unique else _numbered(side, [KEY, RECORD], "time") for side in (left, right))
-    rest_left, rest_right = a.join(b, on=on, how="anti"), b.join(a, on=on, how="anti")
+        rest_left, rest_right = left.filter(differs), right.filter(differs)
+    on = [KEY, RECORD, COPY]
+    one, other = (side.with_columns(count_copies(side, KEY, RECORD)) for side in (rest_left, rest_right))
+    rest_left, rest_right = one.join(other, on=on, how="anti"), other.join(one, on=on, how="anti")
     result = Matches(equal=rows - rest_left.height)
     if by_key:
-        pairs = (_numbered(rest_left, [KEY], "pair"), _numbered(rest_right, [KEY], "pair"))
-        joined = pairs[0].join(pairs[1], on=[KEY, "pair"], how="inner")
-        result.left_pairs, result.right_pairs = joined[NUMBER].to_numpy(), joined[f"{NUMBER}_right"].to_numpy()
-        rest_left, rest_right = (one.join(other, on=[KEY, "pair"], how="anti") for one, other in (pairs, pairs[::-1]))
+        one, other = (side.with_columns(count_copies(side, KEY)) for side in (rest_left, rest_right))
+        pairs = one.join(other, on=[KEY, COPY], how="inner")
+        result.left_pairs, result.right_pairs = pairs[NUMBER].to_numpy(), pairs[f"{NUMBER}_right"].to_numpy()
+        rest_left = one.join(other, on=[KEY, COPY], how="anti")
+        rest_right = other.join(one, on=[KEY, COPY], how="anti")
     result.only_left, result.twice_left = _split_rest(rest_left, right)
     result.only_right, result.twice_right = _split_rest(rest_right, left)
     return result
 
 
-def _numbered(rows: pl.DataFrame, by: list[str], name: str) -> pl.DataFrame:
-    """Add a column that numbers the rows of equal values in their order."""
-    return rows.sort(NUMBER).with_columns(pl.int_range(pl.len()).over(by).alias(name))
+def count_copies(rows: pl.DataFrame, *names: str) -> pl.Series:
+    """Return for each row how many rows before it, by number, have the same values in some columns of hashes."""
+    if rows[names[-1]].n_unique() == rows.height:
+        return pl.Series(COPY, np.zeros(rows.height, np.int64))
+    values = [rows[name].to_numpy() for name in names]
+    order = np.lexsort((rows[NUMBER].to_numpy(), *values))
+    begins = np.zeros(rows.height, dtype=bool)
+    begins[:1] = True
+    for value in values:
+        begins[1:] |= value[order][1:] != value[order][:-1]
+    places = np.arange(rows.height)
+    copies = np.empty(rows.height, np.int64)
+    copies[order] = places - np.maximum.accumulate(np.where(begins, places, 0))
+    return pl.Series(COPY, copies)
 
 
 def _split_rest(rest: pl.DataFrame, other: pl.DataFrame) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Return the numbers of records whose key the other side lacks, and of those that are there once more."""
-    if rest.is_empty():
-        return rest[NUMBER].to_numpy(), rest[NUMBER].to_numpy()
-    rest = _numbered(rest, [KEY], "copy")
-    is_only = (rest["copy"] == 0) & ~rest[KEY].is_in(other[KEY].implode())
+    is_only = (count_copies(rest, KEY) == 0) & ~rest[KEY].is_in(other[KEY].implode())
     return rest.filter(is_only)[NUMBER].to_numpy(), rest.filter(~is_only)[NUMBER].to_numpy()

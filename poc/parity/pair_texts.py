@@ -24,11 +24,15 @@ def take_rows(
 ) -> Iterator[tuple[NDArray[np.int64], pl.DataFrame]]:
     """Yield rows by their numbers over all frames, and the places of these numbers in `wanted`, which ascends."""
     first = 0
+    if not len(wanted):
+        return
     for rows in frames:
         begin, end = np.searchsorted(wanted, [first, first + rows.height])
         if end > begin:
             yield np.arange(begin, end), rows[(wanted[begin:end] - np.uint64(first)).astype(np.int64)]
         first += rows.height
+        if first > wanted[-1]:  # the rest need not be read
+            return
 
 
 class PairTexts:
@@ -43,16 +47,18 @@ class PairTexts:
 
     def add(self, side: int, rows: pl.DataFrame, places: NDArray[np.int64]) -> None:
         """Add rows of a side (0 or 1), and the numbers of their pairs."""
+        if not len(places):
+            return
         rows = rows.with_columns(pl.Series(PLACE, places))
         if not self._on_disk:
             self._held[side].append(rows)
             return
         chunks = places // CHUNK_PAIRS
-        for chunk in np.unique(chunks):
+        numbers = np.unique(chunks)
+        for chunk in numbers:
             self._files += 1
-            rows.filter(pl.Series(chunks == chunk)).write_ipc_stream(
-                self._folder / f"{chunk}-{side}-{self._files}.arrow", compression="lz4"
-            )
+            part = rows if len(numbers) == 1 else rows.filter(pl.Series(chunks == chunk))
+            part.write_ipc_stream(self._folder / f"{chunk}-{side}-{self._files}.arrow")
 
     def chunks(self) -> Iterator[tuple[int, pl.DataFrame, pl.DataFrame]]:
         """Yield the number of the first pair of each chunk, and the rows of both sides in the order of the pairs."""
@@ -63,5 +69,11 @@ class PairTexts:
                 for side in (0, 1):
                     paths = self._folder.glob(f"{chunk}-{side}-*.arrow")
                     sides[side].extend(pl.read_ipc_stream(path) for path in paths)
-            left, right = (pl.concat(frames).sort(PLACE) for frames in sides)
+            left, right = (in_order(pl.concat(frames)) for frames in sides)
             yield chunk * CHUNK_PAIRS, left, right
+
+
+def in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows in the order of their places."""
+    places = rows.get_column(PLACE)
+    return rows if places.is_sorted() else rows[places.arg_sort()]
