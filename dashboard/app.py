@@ -35,12 +35,13 @@ from dashboard.pages import (
     report,
     run_downloads,
     runs,
+    search,
     static_files,
     today,
 )
-from dashboard.pages.markup import format_commands
-from dashboard.pages.navigation import NAVIGATION, TODAY, back_link, current_area
-from dashboard.pages.request import give_back_reader, newest_url, page_url, url_or
+from dashboard.pages.markup import format_commands, moment
+from dashboard.pages.navigation import NAVIGATION, TODAY, back_link, current_area, kept_keys
+from dashboard.pages.request import common_keys, current_zone, give_back_reader, page_url, url_or, url_without
 from dashboard.pages.static_files import PlotlyScript
 from dashboard.queries.freshness import Lateness, freshness
 from dashboard.security import add_headers, reject_foreign_and_writing
@@ -58,6 +59,7 @@ PAGES = (
     runs,
     run_downloads,
     failures,
+    search,
     quarantine,
     repairs,
     partners,
@@ -81,7 +83,7 @@ def create_app(config: Config) -> Flask:
     app.extensions["plotly"] = PlotlyScript.find()
     app.jinja_env.finalize = escape_for_page
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    filters = (sentences.sentence, sentences.capital, gains.gained, numbers.span, dates.day, format_commands)
+    filters = (sentences.sentence, sentences.capital, gains.gained, numbers.span, dates.day, format_commands, moment)
     app.jinja_env.filters |= {function.__name__: function for function in filters}
     for module in PAGES:
         app.register_blueprint(module.blueprint)
@@ -99,7 +101,10 @@ def create_app(config: Config) -> Flask:
             "back_link": back_link(),
             "page_url": page_url,
             "as_of": g.get("as_of"),
-            "newest_url": newest_url,
+            "url_without": url_without,
+            "zone": current_zone(),
+            "common_keys": common_keys(),
+            "kept": kept_keys,
             "method_url": url_or("method.page", page_url("home.page") + "#how"),
             "fresh": g.get("fresh"),
             "workspace_name": config.workspace_name,

@@ -74,6 +74,7 @@ DEMANDS: Mapping[str, str] = {
     "run_downloads.as_json": "read",
     "runs.detail": "read",
     "runs.page": "read",
+    "search.page": "read",
     "static_files.metrics": "monitor",
     "static_files.plotly_js": "read",
     "today.page": "read",

@@ -48,8 +48,8 @@ class FormField:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FixedPart:
-    """A part of a filter that the form cannot set: its description, and the address without it."""
+class FilterPart:
+    """A part of a filter: its description, and the address without it."""
 
     label: str
     without: str
@@ -80,14 +80,17 @@ def form_fields(parsed: ParsedFilter, choices: FilterChoices, keys: Sequence[str
     return tuple(fields)
 
 
-def fixed_parts(parsed: ParsedFilter, address: Callable[..., str]) -> tuple[FixedPart, ...]:
-    """Return the parts that the form cannot set (days, a reading, a fingerprint, a reason)."""
+def filter_parts(parsed: ParsedFilter, address: Callable[..., str]) -> tuple[FilterPart, ...]:
+    """Return all parts of a filter: those that the form sets, then days, a reading, a fingerprint, a reason."""
     texts = phrases(parsed)
-    has_days = parsed.keys.keys() & {"from", "to"}
-    parts: list[tuple[tuple[str, ...], str]] = [(("from", "to"), texts["days"])] if has_days else []
+    parts: list[tuple[tuple[str, ...], str]] = [
+        ((key,), f"{LABELS[key]}: {texts[key]}") for key in FORM_KEYS if key in parsed.keys and key in texts
+    ]
+    if parsed.keys.keys() & {"from", "to"}:
+        parts.append((("from", "to"), texts["days"]))
     parts += [((key,), texts[key]) for key in ("counted", "fingerprint", "aside") if key in texts]
     return tuple(
-        FixedPart(label=label, without=address(**parsed.with_changes(**dict.fromkeys(keys)))) for keys, label in parts
+        FilterPart(label=label, without=address(**parsed.with_changes(**dict.fromkeys(keys)))) for keys, label in parts
     )
 
 

@@ -8,6 +8,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
+from dashboard.filters.time_zone import UTC_ZONE, find_zone
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 FREE_TEXT_KEYS = ("partner", "feed")
 
 #: Keys that every page understands.
-COMMON_KEYS = ("as_of",)
+COMMON_KEYS = ("as_of", "zone")
 
 #: Punctuation that stays as it is in a query string: https://url.spec.whatwg.org/#percent-encoded-bytes
 SAFE_IN_QUERY = "!$'()*,/:;?@"
@@ -84,6 +86,11 @@ class Query:
         """The day that the page looks back to; None for today."""
         return date.fromisoformat(self.values["as_of"]) if "as_of" in self.values else None
 
+    @property
+    def zone(self) -> str:
+        """The time zone in which the page shows moments."""
+        return find_zone(self.values["zone"]) or UTC_ZONE if "zone" in self.values else UTC_ZONE
+
 
 def parse_query(args: Iterable[tuple[str, str]], known: Mapping[str, Sequence[str] | None]) -> Query:
     """Read the pairs of a query string.
@@ -103,6 +110,8 @@ def parse_query(args: Iterable[tuple[str, str]], known: Mapping[str, Sequence[st
             continue
         elif key == "as_of" and not is_iso_day(value):
             notices.append(f"“as_of={value}” is not a day such as 2013-06-30; the newest is shown.")
+        elif key == "zone" and find_zone(value) is None:
+            notices.append(f"“zone={value}” is not a time zone such as Europe/Berlin; times are shown in UTC.")
         elif (choices := known.get(key)) is not None and value not in choices:
             notices.append(f"“{key}={value}” is not one of {', '.join(choices)}; {choices[0]} is shown.")
         else:

@@ -7,7 +7,6 @@ from flask import Blueprint, abort, render_template
 from dashboard.access.audit import read_acts
 from dashboard.access.database import read_access
 from dashboard.pages.request import settings
-from roadmap.wording.dates import timestamp
 
 blueprint = Blueprint("audit", __name__)
 
@@ -25,7 +24,7 @@ def page() -> str:
         acts = read_acts(connection, MAX_ROWS)
     rows = [
         {
-            "at": timestamp(act.at_us),
+            "at_us": act.at_us,
             "who": act.who or "not signed in",
             "act": act.act,
             "target": act.target,

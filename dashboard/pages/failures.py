@@ -57,7 +57,7 @@ def page() -> str | Response:
         cut=len(groups) > presenters_failure_groups.MAX_GROUPS,
         most=presenters_failure_groups.MAX_GROUPS,
         fields=describe.form_fields(parsed, view.cached(filter_choices), FORM),
-        fixed_filters=describe.fixed_parts(parsed, links.failures),
+        filter_parts=describe.filter_parts(parsed, links.failures),
         hidden_fields={key: parsed.keys[key] for key in ("from", "to") if key in parsed.keys} | ordered,
         orders=[
             (label, page_url("failures.page", **parsed.keys, order=None if name == "last" else name), name == order)

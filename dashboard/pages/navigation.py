@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from flask import request
+from typing import TYPE_CHECKING
+
+from flask import g, request
+
+from dashboard.filters.parse import KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+#: Keys that filter groups of runs: failures, and quarantined rows.
+GROUP_KEYS = ("side", "partner", "feed", "faults", "range", "from", "to")
 
 #: Endpoints of the navigation with their labels, in order.
 NAVIGATION = (
@@ -29,6 +40,32 @@ HEADINGS = {"failures": "Failures", "quarantine": "Quarantine", "report": "Repor
 
 #: Blueprints whose pages link to one another and need no link back.
 WITHOUT_BACK_LINK = frozenset({"failures", "quarantine"})
+
+
+#: The keys of a filter that stay when one moves on, by the endpoint that they mean something to.
+KEPT: Mapping[str, tuple[str, ...]] = {
+    "runs.page": KEYS,
+    "runs.detail": KEYS,
+    "failures.page": GROUP_KEYS,
+    "quarantine.page": GROUP_KEYS,
+    "partners.page": ("partner",),
+}
+
+
+def keep_filter(keys: Mapping[str, str]) -> None:
+    """Let the links of this page to other pages carry the keys of its filter on."""
+    g.kept = keys
+
+
+def kept_keys(endpoint: str) -> dict[str, str]:
+    """Return the keys of this page's filter that mean something to another page.
+
+    Its own link has none, so that it shows all; nor has the way back from a partner.
+    """
+    kept: Mapping[str, str] = g.get("kept", {})
+    if endpoint == request.endpoint or endpoint == current_area() == "partners.page":
+        return {}
+    return {key: kept[key] for key in KEPT.get(endpoint, ()) if key in kept}
 
 
 def current_area() -> str:

@@ -11,7 +11,9 @@ from flask import Blueprint, Response, g, render_template
 
 from dashboard.filters import partner_slug
 from dashboard.filters.parse import split_names
+from dashboard.filters.query_string import join_values
 from dashboard.pages import charts, links
+from dashboard.pages.navigation import keep_filter
 from dashboard.pages.request import get_view, message_page, page_url, read_query, settings
 from dashboard.pages.spreadsheet import SpreadsheetWriter
 from dashboard.pages.today import state_for_page
@@ -66,6 +68,8 @@ def page() -> str:
     overview = view.cached(partners.partners_overview)
     rows = _feed_rows(view)
     picked = _filter_partners(query, rows, overview)
+    if query.value("partner"):
+        keep_filter({"partner": query.value("partner")})
     values = {
         "known": overview,
         "listed": _table_page(query, _filter_state(query, picked)),
@@ -115,6 +119,7 @@ def detail(part: str) -> str | tuple[str, int]:
     if name is None:
         text = f"There is no partner called “{partner_slug.display_name(partner_slug.decode_partner(part), 80)}” here."
         return message_page("No such partner", [text, partner_slug.list_partners(overview.partners)]), 404
+    keep_filter({"partner": join_values((name,))})
     feeds = tuple(row for row in _feed_rows(view) if row.partner == name)
     values = {
         "name": partner_slug.display_name(name, partner_slug.MAX_HEADING_CHARS),

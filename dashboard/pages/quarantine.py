@@ -69,7 +69,7 @@ def page() -> str | AnyResponse:
         replayed=view.mode == "replay",
         block_word=block_word(view.mode),
         fields=describe.form_fields(parsed, view.cached(filter_choices), FORM),
-        fixed_filters=describe.fixed_parts(parsed, links.quarantine),
+        filter_parts=describe.filter_parts(parsed, links.quarantine),
         hidden_fields={key: parsed.keys[key] for key in ("from", "to") if key in parsed.keys},
     )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
 
 from flask import abort, current_app, g, render_template, request, url_for
 
 from dashboard.errors import NoSuchDay, NothingYet
 from dashboard.filters import query_string
+from dashboard.filters.time_zone import UTC_ZONE, find_zone
 from dashboard.queries.freshness import FreshnessLine, freshness
 from roadmap.wording import numbers
 
@@ -70,7 +71,7 @@ def freshness_line(view: View) -> FreshnessLine:
     fresh, now = view.cached(freshness), settings().now
     lateness = cast("Lateness", current_app.extensions["lateness"])
     return FreshnessLine(
-        data_until=fresh.data_until(now() if now else None),
+        data_until=fresh.data_until(now() if now else None, current_zone()),
         runs=numbers.plural(fresh.runs, "run"),
         source=fresh.source,
         has_list=fresh.has_list,
@@ -107,10 +108,23 @@ def give_back_reader(error: BaseException | None) -> None:
         cast("Readers", current_app.extensions["readers"]).give_back(reader, intact=error is None)
 
 
+def current_zone() -> str:
+    """Return the time zone in which this page shows moments; UTC where the address names none."""
+    if "zone" not in g:
+        g.zone = find_zone(request.args.get("zone", UTC_ZONE)) or UTC_ZONE
+    return cast("str", g.zone)
+
+
+def common_keys() -> dict[str, str]:
+    """Return the keys that the links of this page carry on: the day that it looks back to, and its time zone."""
+    as_of, zone = g.get("as_of"), current_zone()
+    keys = {"as_of": as_of.isoformat()} if as_of else {}
+    return keys if zone == UTC_ZONE else {**keys, "zone": zone}
+
+
 def page_url(endpoint: str, **values: object) -> str:
-    """Return the URL of a page, as of the same day as this page."""
-    as_of = g.get("as_of")
-    keys = {"as_of": as_of.isoformat(), **values} if as_of else values
+    """Return the URL of a page, as of the same day and in the same time zone as this page."""
+    keys: dict[str, Any] = {**common_keys(), **values}
     path = _path(endpoint)
     if path is None:
         return url_for(endpoint, **keys)
@@ -127,9 +141,9 @@ def _path(endpoint: str) -> str | None:
     return paths[endpoint]
 
 
-def newest_url() -> str:
-    """Return the URL of this page as of today, with all other keys."""
-    query = urlencode([(key, value) for key, value in request.args.items(multi=True) if key != "as_of"])
+def url_without(left_out: str) -> str:
+    """Return the URL of this page without a key, with all others: `as_of` for today's page, `zone` for UTC."""
+    query = urlencode([(key, value) for key, value in request.args.items(multi=True) if key != left_out])
     path = url_for(request.endpoint or "home.page", **(request.view_args or {}))
     return f"{path}?{query}" if query else path
 

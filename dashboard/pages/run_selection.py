@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from flask import abort, g, redirect, request
 
 from dashboard.filters import parse
+from dashboard.filters.query_string import COMMON_KEYS
+from dashboard.pages.navigation import keep_filter
 from dashboard.pages.request import database, get_view, read_query
 from dashboard.queries import reading_runs
 from metrics.queries import blocks, run_grid
@@ -45,6 +47,7 @@ def select_runs(
     if strict and parsed.notices:
         abort(400, " ".join(parsed.notices))
     g.notices = (*g.get("notices", ()), *parsed.notices, *(() if strict else parsed.unknown))
+    keep_filter(parsed.keys)
     if parsed.run_filter.first or parsed.run_filter.last:
         parsed = replace(parsed, block_range=blocks.block_range(database(), parsed.run_filter))
     return parsed, view, query
@@ -54,7 +57,7 @@ def redirect_to_short_url(address: Callable[..., str]) -> Response | None:
     """Redirect a URL that a form made to the same in short; None for any other. A chosen range replaces days."""
     if FORM_MARK not in request.args:
         return None
-    valid_keys = (*parse.KEYS, "as_of")
+    valid_keys = (*parse.KEYS, *COMMON_KEYS)
     keys = {key: value for key, value in request.args.items() if value and key in valid_keys}
     if "range" in keys:
         keys = {key: value for key, value in keys.items() if key not in {"from", "to"}}

@@ -12,6 +12,7 @@ from dashboard.filters import describe
 from dashboard.filters.parse import KEYS
 from dashboard.pages import links
 from dashboard.pages import run_downloads as files
+from dashboard.pages.navigation import keep_filter
 from dashboard.pages.request import database, get_view, message_page, page_url, read_query, settings
 from dashboard.pages.run_selection import RUNS_NAVIGATION, filter_choices, redirect_to_short_url, select_runs
 from dashboard.presenters import run_detail, run_list
@@ -21,7 +22,7 @@ from metrics.queries.pagination import Cursor
 from roadmap.wording import gains
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from sqlite_utils import Database
     from werkzeug.wrappers import Response
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from dashboard.filters.parse import ParsedFilter
     from dashboard.filters.query_string import Query
     from dashboard.presenters.run_list import GridRow
-    from metrics.queries.run_grid import FilterChoices
+    from metrics.queries.run_grid import FeedRuns, FilterChoices
 
 blueprint = Blueprint("runs", __name__)
 
@@ -72,7 +73,7 @@ def page() -> str | Response:
         many=many,
         picked=bool(parsed.keys),
         fields=describe.form_fields(parsed, known),
-        fixed_filters=describe.fixed_parts(parsed, links.runs),
+        filter_parts=describe.filter_parts(parsed, links.runs),
         hidden_fields={
             key: parsed.keys[key] for key in ("from", "to", "counted", "fingerprint", "aside") if key in parsed.keys
         },
@@ -91,7 +92,9 @@ def page() -> str | Response:
 @blueprint.get(f"{RUNS}/<int:number>")
 def detail(number: int) -> str | tuple[str, int]:
     """Show one run in detail."""
-    view = get_view(read_query())
+    query = read_query(dict.fromkeys(KEYS))
+    view = get_view(query)
+    keep_filter({key: query.value(key) for key in KEYS if query.value(key)})
     db = database()
     run = runs.get_run(db, number)
     if run is None:
@@ -110,7 +113,13 @@ def default_grid(db: Database, view: View) -> Mapping[tuple[str, str], Markup]:
 
 def grid_rows(db: Database, view: View, sides: tuple[str, ...], faults: tuple[str, ...]) -> tuple[GridRow, ...]:
     """Return the last runs of all feeds, of some sides and faults."""
-    return tuple(map(run_list.grid_row, run_grid.latest_runs(db, sides, faults, run_list.GRID_RUNS, view.as_of)))
+    del db
+    return tuple(map(run_list.grid_row, view.cached(latest_runs, sides, faults)))
+
+
+def latest_runs(db: Database, view: View, sides: tuple[str, ...], faults: tuple[str, ...]) -> tuple[FeedRuns, ...]:
+    """Return the same runs as they are in the store."""
+    return run_grid.latest_runs(db, sides, faults, run_list.GRID_RUNS, view.as_of)
 
 
 def grid_marks(
@@ -121,12 +130,15 @@ def grid_marks(
     They are most of the page, so they are made once for each view and not for each request.
     """
     del db
-    query = f"?as_of={view.as_of}" if view.as_of else ""
+    return _marks_of(view.cached(grid_rows, sides, faults), f"?as_of={view.as_of}" if view.as_of else "")
+
+
+def _marks_of(rows: Iterable[GridRow], query: str) -> Mapping[tuple[str, str], Markup]:
     return {
         (row.partner, row.feed): Markup("").join(
             MARK.format(look=mark.css_class, href=f"{RUNS}/{mark.id}{query}", label=mark.label) for mark in row.marks
         )
-        for row in view.cached(grid_rows, sides, faults)
+        for row in rows
     }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dashboard import labels
-from roadmap.wording import dates, numbers, sentences
+from roadmap.wording import numbers, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +34,8 @@ class FailureGroupRow:
     more_feeds: str  #: how many other feeds; "" for none
     feed_count: str
     sides: str
-    first: str
-    last: str
+    first_at_us: int
+    last_at_us: int
     short_example: str
     example: str
     example_id: int
@@ -60,8 +60,8 @@ def _failure_group_row(group: FailureGroup, keys: Mapping[str, Any]) -> FailureG
         more_feeds=f"and {numbers.plural(others, 'other feed')}" if others > 0 else "",
         feed_count=numbers.plural(len(group.feeds), "feed"),
         sides=", ".join(group.sides),
-        first=dates.timestamp(group.first_at_us),
-        last=dates.timestamp(group.last_at_us),
+        first_at_us=group.first_at_us,
+        last_at_us=group.last_at_us,
         short_example=sentences.shortened(group.example, MAX_EXAMPLE_CHARS),
         example=group.example,
         example_id=group.example_run_id,

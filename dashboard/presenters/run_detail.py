@@ -167,8 +167,6 @@ def _facts(run: Run) -> tuple[tuple[str, str], ...]:
     return (
         ("File", run.file),
         ("Records in the file", numbers.count(run.records)),
-        ("File was there", f"{dates.timestamp(run.due_at_us)} UTC"),
-        ("Started", f"{dates.timestamp(run.started_at_us)} UTC"),
         ("Blocked on time-outs", numbers.duration(run.blocked_s)),
         ("Processor", numbers.duration(run.cpu_s)),
         ("Peak memory", format_size(run.peak_rss_bytes)),

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from dashboard import labels
+from dashboard.filters.time_zone import UTC_ZONE, moment_text
 from roadmap.wording import gains, numbers
-from roadmap.wording.dates import timestamp
 from roadmap.wording.sentences import shortened
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class RunRow:
     """One run in the table, as text."""
 
     id: int
-    started: str
+    started_at_us: int
     partner: str
     feed: str
     side: str
@@ -86,7 +86,7 @@ def run_row(run: Run, notes: Mapping[str, str] = NO_NOTES) -> RunRow:
     """Return a run as a row of the table, with the note on its exchange."""
     return RunRow(
         id=run.id,
-        started=timestamp(run.started_at_us),
+        started_at_us=run.started_at_us,
         partner=run.partner,
         feed=run.feed,
         side=run.side,
@@ -113,12 +113,12 @@ def _row_count(run: Run, name: str) -> str:
     return numbers.MISSING if is_unknown else numbers.count(run.rows[name])
 
 
-def grid_row(row: FeedRuns) -> GridRow:
-    """Return the last runs of one feed as a row of the grid."""
+def grid_row(row: FeedRuns, zone: str = UTC_ZONE) -> GridRow:
+    """Return the last runs of one feed as a row of the grid, with their moments in a time zone."""
     return GridRow(
         partner=row.partner,
         feed=row.feed,
-        marks=tuple(map(_grid_mark, row.runs)),
+        marks=tuple(_grid_mark(run, zone) for run in row.runs),
         ends=frozenset(cell.outcome for cell in row.runs),
     )
 
@@ -138,7 +138,7 @@ def grid(rows: Sequence[GridRow], run_filter: RunFilter, about: str) -> Grid:
     return Grid(rows=shown, feeds=len(matching), about=about, legend=legend)
 
 
-def _grid_mark(cell: FeedRun) -> GridMark:
+def _grid_mark(cell: FeedRun, zone: str) -> GridMark:
     duration = f", {numbers.duration(cell.duration_s)}" if cell.duration_s is not None else ""
-    label = f"{labels.outcome_label(cell.outcome)}, {timestamp(cell.started_at_us)}{duration}"
+    label = f"{labels.outcome_label(cell.outcome)}, {moment_text(cell.started_at_us, zone)}{duration}"
     return GridMark(id=cell.id, css_class=labels.outcome_class(cell.outcome), label=label)

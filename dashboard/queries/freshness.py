@@ -9,7 +9,9 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+from dashboard.filters.time_zone import UTC_ZONE
 from dashboard.queries import weekly
 from metrics.errors import MetricsError
 from metrics.queries.run_filter import RunFilter
@@ -50,11 +52,12 @@ class Freshness:
     has_list: bool = True  #: whether that list can be shown; a store written by an older release has none
     input_note: str = ""  #: how the input of a replay's second year was made; "" for its first year alone
 
-    def data_until(self, now: datetime | None) -> str:
-        """Return until when there is data, and how old it is; a replay has no age."""
+    def data_until(self, now: datetime | None, zone: str = UTC_ZONE) -> str:
+        """Return until when there is data, in a time zone, and how old it is; a replay has no age."""
         if self.newest_end is None:
             return "No runs yet"
-        text = f"{dates.data_until_text(self.newest_end.date())} {self.newest_end:%H:%M} UTC"
+        there = self.newest_end.astimezone(ZoneInfo(zone))
+        text = f"{dates.data_until_text(there.date())} {there:%H:%M} {zone}"
         if self.mode == "replay":
             return f"{text} (replayed calendar)"
         return text if now is None else f"{text} ({dates.ago(now - self.newest_end)})"

@@ -253,6 +253,12 @@ def add_checkins(db: Database) -> None:
     _no_replace(db, "checkin")
 
 
+@migrations()
+def add_file_index(db: Database) -> None:
+    """Add an index that finds files of a partner by the beginning of their name, in any case."""
+    db.execute("CREATE INDEX run_file ON run (partner, file COLLATE NOCASE)")
+
+
 def _append_only(db: Database, table: str) -> None:
     for verb in ("UPDATE", "DELETE"):
         db.execute(
@@ -275,5 +281,6 @@ STEPS = frozenset(
     {
         "create_runs", "create_evidence", "add_mishaps", "add_sources", "add_plans", "add_cells",
         "forget_old_delays", "add_days_of_baselines", "add_tallies", "add_shared_time", "add_checkins",
+        "add_file_index",
     }
 )  # fmt: skip

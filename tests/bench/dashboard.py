@@ -77,7 +77,13 @@ ASIDE = ("static", "static_files.")
 EXAMPLES = {"runs": "{run}", "milestones": "M2", "partners": "DL", "decisions": "1"}
 
 #: Further addresses of pages, with query keys; used where the page exists.
-FILTERS = ("/?faults=none", "/runs?state=failed&partner=DL", "/runs?side=service&feed=flights", "/runs?attempt=first")
+FILTERS = (
+    "/search?q=DL-flights-2013-0",
+    "/?faults=none",
+    "/runs?state=failed&partner=DL",
+    "/runs?side=service&feed=flights",
+    "/runs?attempt=first",
+)
 
 
 @dataclass

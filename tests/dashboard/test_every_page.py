@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 #: One address for each page; the detail pages of `PLAN_PAGES` and `RUN_PAGES` exist in every state with runs.
-PLAN_PAGES = ("/milestones", "/milestones/M1", "/decisions", "/method")
+PLAN_PAGES = ("/milestones", "/milestones/M1", "/decisions", "/method", "/search")
 RUN_PAGES = ("/", "/runs", "/runs/1", "/failures", "/quarantine", "/partners", "/partners/{partner}", "/report")
 PAGES = (*PLAN_PAGES, *RUN_PAGES)
 DATA = (
@@ -32,6 +32,7 @@ DATA = (
 #: The heading of a page, or how it begins; of a page about runs, with runs and without.
 HEADINGS = {
     "/milestones": "Milestones", "/milestones/M1": "M1 Receive", "/decisions": "Decisions", "/method": "Method",
+    "/search": "Search",
     "/": "Worth it?", "/runs": "Runs", "/runs/1": "Run 1", "/failures": "Failures", "/quarantine": "Quarantine",
     "/partners": "Partners", "/report": "Was it worth it?", "/partners/{partner}": "",
 }  # fmt: skip

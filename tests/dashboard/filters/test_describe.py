@@ -59,11 +59,12 @@ def test_the_form_offers_the_choices_and_the_current_value() -> None:
     ]  # fmt: skip
 
 
-def test_fixed_parts_lead_to_the_filter_without_them() -> None:
-    """Days and a reason are no fields of the form; each has the address that drops it."""
-    parts = describe.fixed_parts(
+def test_filter_parts_lead_to_the_filter_without_them() -> None:
+    """Those that the form sets come first, then days and a reason; each has the address that drops it."""
+    parts = describe.filter_parts(
         parsed("from=2013-12-01&aside=type-error&state=done"), lambda **keys: str(sorted(keys))
     )
     assert [(part.label, part.without) for part in parts] == [
+        ("Ended: done", "['aside', 'from']"),
         ("from 1 Dec 2013", "['aside', 'state']"), ("quarantined: type-error", "['from', 'state']"),
     ]  # fmt: skip

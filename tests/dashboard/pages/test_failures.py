@@ -59,7 +59,7 @@ def test_failures_are_put_together(on: On, a_run: Run, values_of: Callable, get_
     row = get_html(client, "/failures?partner=ua").all("tr", role="row")[1]
     assert row.text == (
         "Partner answered 503 answered 502 More Code http-503 What they share answered … First seen "
-        "1 Jan 1970 00:00 answered 502 1 Jan 1970 00:00 UA/f 1 run Failed UA/f service@1"
+        "1 Jan 1970 00:00 UTC answered 502 1 Jan 1970 00:00 UA/f 1 run Failed UA/f service@1"
     )
 
 

@@ -68,3 +68,38 @@ def test_how_we_measure_leads_to_the_definitions(client: FlaskClient, get_html: 
     """The link beside the number of runs goes to the page of definitions, and keeps to the day."""
     line = get_html(client, f"/milestones{query}").one("p", class_="fresh")
     assert line.links("How we measure") == {f"/method{query}": "How we measure"}
+
+
+def test_a_filter_stays_where_it_means_something(client: FlaskClient, get_html: Callable) -> None:
+    """What is chosen on one page goes along to the others that know it, and the page's own link shows all."""
+    page = get_html(client, "/runs?side=service&state=failed&partner=UA&range=90d&attempt=first")
+    pages, inside = page.one("nav", aria_label="Pages").links(), page.one("nav", aria_label="Runs").links()
+    assert [url for url, label in pages.items() if label in {"Runs", "Partners", "Milestones"}] == [
+        "/milestones", "/runs", "/partners?partner=UA",
+    ]  # fmt: skip
+    kept = "side=service&partner=UA&range=90d"
+    assert inside == {"/runs": "Runs", f"/failures?{kept}": "Failures", f"/quarantine?{kept}": "Quarantine"}
+    run = get_html(client, "/runs/1?side=service&state=failed")
+    assert run.one("p", class_="back").links() == {"/runs?side=service&state=failed": "‹ Runs"}
+    assert "/runs?partner=UA" in get_html(client, "/partners/UA").one("nav", aria_label="Pages").links()
+
+
+def test_times_are_shown_in_the_zone_of_the_reader(client: FlaskClient, get_html: Callable) -> None:
+    """The address names the zone, all links carry it on, every time says it, and one link shows UTC again."""
+    berlin, utc = (get_html(client, f"/runs?side=monolith{zone}") for zone in ("&zone=europe/berlin", ""))
+    (first, *_), (first_utc, *_) = berlin.all("time"), utc.all("time")
+    assert first["datetime"] == first_utc["datetime"]
+    assert int(first.text[-5:-3]) - int(first_utc.text[-5:-3]) in {1, -23}
+    assert "Started, Europe/Berlin" in berlin.texts("th")
+    assert "Started, UTC" in utc.texts("th")
+    assert any(" Europe/Berlin (replayed calendar)" in text for text in berlin.texts("p", class_="fresh"))
+    assert "/partners?zone=Europe/Berlin" in berlin.one("nav", aria_label="Pages").links()
+    assert berlin.one("p", id="zoned").links() == {"/runs?side=monolith": "Show UTC"}
+    assert not utc.all("p", id="zoned")
+
+
+def test_an_unknown_zone_gets_a_notice(client: FlaskClient) -> None:
+    """Times are in UTC then."""
+    text = client.get("/runs?zone=../../etc/passwd").text
+    assert "“zone=../../etc/passwd” is not a time zone such as Europe/Berlin; times are shown in UTC." in text
+    assert "Started, UTC" in text

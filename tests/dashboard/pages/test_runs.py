@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,8 +61,8 @@ def test_a_reading_keeps_to_the_day_that_is_asked_for(client: FlaskClient, value
     """As of an earlier day it counts fewer runs, and none later."""
     values = values_of(client, "/runs?counted=M1:busy_time_saved:standard&as_of=2013-02-10")
     assert 0 < values["many"] < 462
-    assert {line.started.split(" ", 1)[1][:8] for line in values["lines"]} <= {"Feb 2013", "Jan 2013"}
-    assert values_of(client, "/runs?as_of=2013-02-10")["fixed_filters"] == ()
+    assert all(line.started_at_us < datetime(2013, 2, 11, tzinfo=UTC).timestamp() * 1e6 for line in values["lines"])
+    assert values_of(client, "/runs?as_of=2013-02-10")["filter_parts"] == ()
 
 
 def test_the_control_of_a_reading_can_be_asked_for(client: FlaskClient, values_of: Callable) -> None:
@@ -124,15 +125,18 @@ def test_a_form_makes_a_short_address(client: FlaskClient) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (303, "/runs?as_of=2013-06-30&state=failed&range=90d")
 
 
-def test_what_the_form_cannot_set_can_be_taken_away(client: FlaskClient, get_html: Callable) -> None:
-    """A reading or a stretch of days stands above the list, with the address of the list without it."""
+def test_each_part_of_a_filter_can_be_taken_away(client: FlaskClient, get_html: Callable) -> None:
+    """Each part stands above the list, with the address of the list without it; the last link removes all."""
     days = "from=2013-02-01&to=2013-02-28"
     page = get_html(client, f"/runs?counted=M1:busy_time_saved:standard&{days}&side=service")
-    assert page.one("ul", class_="fixed-filters").links() == {
+    parts = page.one("ul", class_="filter-parts")
+    assert {link["href"]: link.attributes.get("aria-label") or link.text for link in parts.all("a")} == {
+        f"/runs?{days}&counted=M1:busy_time_saved:standard": "Remove “Side: service, any level”",
         f"/runs?side=service&{days}": "Remove “counted by M1 for processing time saved, standard faults”",
         "/runs?side=service&counted=M1:busy_time_saved:standard": "Remove “1 to 28 Feb 2013”",
+        "/runs": "Remove all",
     }
-    assert page.one("input", type="hidden", name="from")["value"] == "2013-02-01"
+    assert page.one("form", class_="filters").one("input", type="hidden", name="from")["value"] == "2013-02-01"
 
 
 def test_an_empty_list_is_said_in_words(client: FlaskClient, get_html: Callable) -> None:
