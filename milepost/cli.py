@@ -88,6 +88,11 @@ COMMANDS = {
         "Deliver the archived file of an exchange again: under the current map and contract, with new keys.",
     ),
     "partner": ("poc.cli.partner", "partner", "List the partners, or release one to which nothing is sent."),
+    "capture": (
+        "poc.cli.capture",
+        "capture",
+        "Pass on what a monolith sends to a partner, unchanged, and keep it for a comparison.",
+    ),
     "user": ("dashboard.cli.user", "user", "Add, list, change and disable accounts of the dashboard."),
     "token": ("dashboard.cli.token", "token", "Add, list and revoke tokens for machines."),
     "audit": ("dashboard.cli.audit", "audit", "Show who did what on the dashboard and to its accounts."),

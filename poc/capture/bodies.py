@@ -5,13 +5,15 @@ Numbers keep the digits in which they were written. A file is read as a stream, 
 
 from __future__ import annotations
 
+import base64
 import codecs
 import csv
 import gzip
 import json
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BufferedReader, RawIOBase, TextIOWrapper
+from io import BufferedReader, BytesIO, RawIOBase, TextIOWrapper
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from poc.errors import BadInput
@@ -45,11 +47,22 @@ DECODER = json.JSONDecoder(
 
 @dataclass(frozen=True, slots=True)
 class SentBody:
-    """A file with records that the monolith sent; `coding` is its Content-Encoding, empty for none."""
+    """Records that the monolith sent: a file, or the line of a journal at `offset`, in a Content-Encoding if any."""
 
     path: Path
     format: BodyFormat = "auto"
     coding: str = ""
+    offset: int | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[BufferedReader]:
+        """Open the content, without its coding. Raises OSError, BadInput; reading EOFError and zlib.error as well."""
+        with self.path.open("rb") as file:
+            source: BinaryIO = file
+            if self.offset is not None:
+                file.seek(self.offset)
+                source = BytesIO(base64.b64decode(json.loads(file.readline())["content"]))
+            yield BufferedReader(cast("RawIOBase", open_coding(source, self.coding, self.path)))
 
 
 def read_bodies(bodies: Iterable[SentBody]) -> Iterator[Record]:
@@ -57,8 +70,7 @@ def read_bodies(bodies: Iterable[SentBody]) -> Iterator[Record]:
     header: list[str] | None = None
     for body in bodies:
         try:
-            with body.path.open("rb") as file:
-                binary = BufferedReader(cast("RawIOBase", open_coding(file, body.coding, body.path)))
+            with body.open() as binary:
                 body_format = body.format if body.format != "auto" else sniff_format(binary.peek(SNIFFED_BYTES))
                 text = TextIOWrapper(binary, "utf-8-sig", newline="")
                 if body_format == "csv":

@@ -1,8 +1,9 @@
 """What the capture proxy has kept: requests in the order in which they began, from the journals of its days.
 
-A journal is `var/capture/PARTNER/DAY/journal.jsonl`. A line with `method` begins a request, and is written before a
-byte of it goes to the partner; later lines with the same `id` and `ended` say what became of it, the last one counts. A
-position in the journals is the text `DAY:OFFSET`, so that a span of them needs no clock.
+A journal is `var/capture/PARTNER/DAY/journal.jsonl`. Its lines have the `id` of a request. One with `method` begins it,
+before a byte of it goes to the partner; one with `whole` is about its body, and holds a small one as `content` in
+base64, while a larger one is the file `ID.body` beside the journal; those with `ended` say what became of the request,
+the last one counts. A position in the journals is the text `DAY:OFFSET`, so that a span of them needs no clock.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class CapturedRequest:
 
     `ended` is `complete` where the partner's answer came whole, `cut` or `malformed` where it did not, `no-answer`,
     `not-sent` where no byte went to the partner, or empty while it is under way, or where the proxy ended first.
-    `whole`: the monolith sent all of the body. `body` is the file that holds it, without its transfer coding.
+    `whole`: the monolith sent all of the body. `body` is the file that holds it, without its transfer coding: the
+    journal with the `offset` of the line, or a file of its own, and then `offset` is None.
     """
 
     id: str
@@ -41,6 +43,7 @@ class CapturedRequest:
     coding: str
     key: str
     body: Path
+    offset: int | None = None
     whole: bool = False
     size_bytes: int = 0
     sha256: str = ""
@@ -82,8 +85,10 @@ def read_requests(folder: Path, begin: str, end: str) -> list[CapturedRequest]:
         for offset, line in _lines(day / JOURNAL, first_offset if day.name == first_day else 0):
             if "method" in line and (day.name < last_day or offset < last_offset):
                 requests[line["id"]] = _begun(line, day)
-            elif "ended" in line and line["id"] in requests:
-                requests[line["id"]] = _ended(requests[line["id"]], line)
+            elif (request := requests.get(line["id"])) is not None:
+                requests[request.id] = (
+                    _with_body(request, line, day, offset) if "whole" in line else _ended(request, line)
+                )
     return list(requests.values())
 
 
@@ -118,8 +123,13 @@ def _begun(line: dict[str, Any], day: Path) -> CapturedRequest:
     )  # fmt: skip
 
 
-def _ended(request: CapturedRequest, line: dict[str, Any]) -> CapturedRequest:
+def _with_body(request: CapturedRequest, line: dict[str, Any], day: Path, offset: int) -> CapturedRequest:
+    inline = "content" in line
     return replace(
-        request, whole=line["whole"], size_bytes=line["size_bytes"], sha256=line["sha256"], status=line["status"],
-        ended=line["ended"], wall_s=line["wall_s"], kept=line["kept"],
+        request, whole=line["whole"], size_bytes=line["size_bytes"], sha256=line["sha256"],
+        body=day / JOURNAL if inline else request.body, offset=offset if inline else None,
     )  # fmt: skip
+
+
+def _ended(request: CapturedRequest, line: dict[str, Any]) -> CapturedRequest:
+    return replace(request, ended=line["ended"], status=line["status"], wall_s=line["wall_s"], kept=line["kept"])

@@ -21,6 +21,9 @@ PROXY, WATCH = "proxy.lock", "watch.lock"
 #: Seconds between two looks at something that another process changes.
 LOOK_S = 0.02
 
+#: The size of what a lock file says.
+STATE_BYTES = 120
+
 
 @contextmanager
 def sole_proxy(folder: Path) -> Iterator[int]:
@@ -29,7 +32,7 @@ def sole_proxy(folder: Path) -> Iterator[int]:
     fd = open_private(str(folder / PROXY), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
     try:
         if not try_lock(fd):
-            address = read_address(folder / PROXY)
+            address = read_state(folder / PROXY)[0]
             raise TryLater(
                 f"{folder.name}: another `milepost capture` of this partner listens on {address}; end it first"
             )
@@ -38,18 +41,22 @@ def sole_proxy(folder: Path) -> Iterator[int]:
         os.close(fd)
 
 
-def write_address(fd: int, address: str) -> None:
-    """Write where a proxy listens into its lock file."""
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, json.dumps({"address": address, "pid": os.getpid()}).encode(), 0)
+def write_address(fd: int, address: str, lost: int) -> None:
+    """Write where a proxy listens, and how many requests it could not keep, into its lock file.
+
+    The text always has the same length, so that it can be written on a full disk as well. Raises OSError.
+    """
+    text = json.dumps({"address": address, "lost": lost, "pid": os.getpid()})
+    os.pwrite(fd, text.ljust(STATE_BYTES).encode(), 0)
 
 
-def read_address(path: Path) -> str:
-    """Return the address in the lock file of a proxy, empty if there is none."""
+def read_state(path: Path) -> tuple[str, int]:
+    """Return the address in the lock file of a proxy, empty if there is none, and how many requests were not kept."""
     try:
-        return str(json.loads(path.read_bytes())["address"])
+        state = json.loads(path.read_bytes())
+        return str(state["address"]), int(state["lost"])
     except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        return "", 0
 
 
 def running_proxy(folder: Path) -> str:
@@ -59,7 +66,7 @@ def running_proxy(folder: Path) -> str:
     except FileNotFoundError:
         return ""
     try:
-        return "" if try_lock(fd) else read_address(folder / PROXY)
+        return "" if try_lock(fd) else read_state(folder / PROXY)[0]
     finally:
         os.close(fd)
 
@@ -76,6 +83,11 @@ def sole_watch(folder: Path, partner: str, wait_s: float) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def lost_requests(folder: Path) -> int:
+    """Return how many requests the proxy that started last could not keep."""
+    return read_state(folder / PROXY)[1]
 
 
 def has_ended(folder: Path, ended: Callable[[], bool], wait_s: float) -> None:

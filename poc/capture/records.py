@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import fnmatch
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from poc.capture.bodies import SentBody, read_bodies
@@ -77,11 +77,11 @@ def watch_http(
         TryLater: no proxy of the partner runs, or another watch of it is open.
     """
     from poc.capture.journal_reader import capture_folder, journal_end, read_requests
-    from poc.capture.proxy_lock import has_ended, sole_watch
+    from poc.capture.proxy_lock import has_ended, lost_requests, sole_watch
 
     folder = capture_folder(root, partner)
     with sole_watch(folder, partner, wait_s):
-        watch, begin = Watch(), journal_end(folder)
+        watch, begin, lost = Watch(), journal_end(folder), lost_requests(folder)
         yield watch
         end = journal_end(folder)
         has_ended(folder, lambda: all(request.ended for request in read_requests(folder, begin, end)), wait_s)
@@ -91,6 +91,8 @@ def watch_http(
             if fnmatch.fnmatchcase(request.path.partition("?")[0], paths)
         ]
         watch.sent = summarise(requests, body_format)
+        if lost_requests(folder) != lost:
+            watch.sent = replace(watch.sent, problem="the proxy could not keep all requests")
 
 
 @contextmanager
@@ -148,7 +150,7 @@ def summarise(
             unknown += open_end
             refused += not open_end
     problem = "" if all(request.kept for request in taken) else "a body was not kept"
-    bodies = tuple(SentBody(request.body, body_format, request.coding) for request in taken)
+    bodies = tuple(SentBody(request.body, body_format, request.coding, request.offset) for request in taken)
     return Sent(bodies, refused, unknown, repeated, maybe_twice, problem)
 
 
