@@ -53,6 +53,7 @@ class SentBody:
     format: BodyFormat = "auto"
     coding: str = ""
     offset: int | None = None
+    size_bytes: int = 0
 
     @contextmanager
     def open(self) -> Iterator[BufferedReader]:

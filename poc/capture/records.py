@@ -48,6 +48,11 @@ class Sent:
     maybe_twice: int = 0
     problem: str = ""
 
+    @property
+    def size_bytes(self) -> int:
+        """The size of all bodies, as they were sent."""
+        return sum(body.size_bytes for body in self.bodies)
+
     def records(self) -> Iterator[Record]:
         """Yield the records of all bodies as text. Raises BadInput for a body that cannot be read."""
         return read_bodies(self.bodies)
@@ -106,7 +111,7 @@ def watch_folder(root: Path, pattern: str, body_format: BodyFormat = "auto") -> 
     yield watch
     after = _versions(root, pattern)
     changed = [path for path, version in after.items() if before.get(path) != version]
-    watch.sent = Sent(tuple(SentBody(path, body_format) for path in changed))
+    watch.sent = Sent(tuple(SentBody(path, body_format, size_bytes=after[path][1]) for path in changed))
 
 
 def summarise(
@@ -150,7 +155,9 @@ def summarise(
             unknown += open_end
             refused += not open_end
     problem = "" if all(request.kept for request in taken) else "a body was not kept"
-    bodies = tuple(SentBody(request.body, body_format, request.coding, request.offset) for request in taken)
+    bodies = tuple(
+        SentBody(request.body, body_format, request.coding, request.offset, request.size_bytes) for request in taken
+    )
     return Sent(bodies, refused, unknown, repeated, maybe_twice, problem)
 
 
