@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class FileHead:
     """What precedes the first row: preamble and blank lines in `before`, then the header record, as read.
 
-    `complete` is false for a file that ends before its header; `fault` says why a header cannot be read.
+    `complete` is false for a file that ends before its header; `fault` says why a header cannot be read. `record` is
+    the header record in `before`, for feeds that have one.
     """
 
     before: bytes = b""
@@ -23,6 +24,7 @@ class FileHead:
     header_line_end: bytes = b""
     complete: bool = False
     fault: str = ""
+    record: bytes = b""
 
 
 def take_match(buffer: ByteBuffer, pattern: re.Pattern[bytes], fallback: re.Pattern[bytes] | None = None) -> bytes:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from poc.errors import ContractBreach
+from poc.formats.block_batches import BlockLines
 from poc.formats.parsed_block import ParsedBlock
 from poc.formats.record_block import RecordBlock
-from poc.formats.table_reader import BlockLines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

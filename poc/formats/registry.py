@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from poc.config.formats.control_records import ControlRecord
+from poc.formats.control_records import ControlRecords
 from poc.formats.csv_reader import CsvFormat
+from poc.formats.fixed_reader import FixedWidthFormat
 from poc.formats.jsonl_reader import JsonLinesFormat
 from poc.formats.table_reader import TableReader
 from poc.formats.writers import CsvEncoder, JsonArrayEncoder, JsonLinesEncoder, JsonRowEncoder
@@ -17,13 +20,14 @@ if TYPE_CHECKING:
 
     from poc.batch import Batch, Finding
     from poc.config.partner import Feed
+    from poc.formats.block_batches import BlockLines
     from poc.formats.encodings import TextEncoding
     from poc.formats.file_head import FileHead
     from poc.formats.header import ExpectedFields
     from poc.formats.parsed_block import ParsedBlock
     from poc.formats.record_block import RecordBlock
     from poc.formats.record_splitter import Sizes
-    from poc.formats.table_reader import BlockLines
+    from poc.formats.table_reader import RowFormat
 
 
 #: Encoders of JSON by the setting `body`.
@@ -87,8 +91,24 @@ def make_reader(feed: Feed, contract: ExpectedFields, sizes: Sizes | None = None
     Without `whole`, the input is some rows of a file, so that the first row of a format without a header is not
     compared with the contract in place of a header.
     """
-    row_format = CsvFormat(feed, contract) if feed.format == "csv" else JsonLinesFormat(feed, contract, whole=whole)
-    return TableReader(feed, row_format, sizes)
+    controls = ControlRecords(feed, contract) if feed.header is not None or feed.trailer is not None else None
+    return TableReader(feed, make_row_format(feed, contract, whole=whole), sizes, controls=controls)
+
+
+def make_row_format(feed: Feed, contract: ExpectedFields, *, whole: bool) -> RowFormat:
+    """Return the format of a feed whose rows are parts of a text."""
+    if feed.format == "csv":
+        return CsvFormat(feed, contract)
+    if feed.fixed is not None:
+        return FixedWidthFormat(feed, feed.fixed, contract)
+    return JsonLinesFormat(feed, contract, whole=whole)
+
+
+def make_row_reader(feed: Feed, contract: ExpectedFields) -> FileReader:
+    """Return the reader of rows that were kept, one after the other: without compression, counts and sums."""
+    header = None if feed.header is None else ControlRecord(starts=feed.header.starts)
+    rows = {"compression": "none", "trailer": None, "header": header}
+    return make_reader(feed.model_copy(update=rows), contract, whole=False)
 
 
 def make_encoder(feed: Feed, literals: frozenset[str] = frozenset(), body: str = "jsonl") -> RowEncoder:

@@ -3,36 +3,33 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
-import polars as pl
-
-from poc.batch import ROW, Batch, Finding, make_findings, make_rejected_rows
+from poc.batch import Finding
 from poc.errors import ContractBreach
+from poc.formats.block_batches import MAX_BATCH_ROWS, BlockLines, block_batches
 from poc.formats.compression import open_stream
 from poc.formats.encodings import TextEncoding, byte_order_mark, file_codec
 from poc.formats.file_head import FileHead, take_match
 from poc.formats.grammar import LINE_PATTERNS
 from poc.formats.header import list_labels
 from poc.formats.parse_ahead import parse_ahead
-from poc.formats.parsed_block import BROKEN, Faults, ParsedBlock
+from poc.formats.parsed_block import BROKEN
 from poc.formats.record_block import RecordBlock
 from poc.formats.record_splitter import ByteBuffer, RecordSplitter, Sizes
 from poc.formats.suspect_encoding import look_for_suspects, may_have_suspects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from typing import BinaryIO
 
-    from poc.batch import RejectedRow
+    from poc.batch import Batch
     from poc.config.partner import Feed
+    from poc.formats.control_records import ControlCheck, ControlRecords
     from poc.formats.grammar import Grammar
-
-#: The most rows of a batch, and the most rejected rows, as each of these takes many times its bytes in memory.
-MAX_BATCH_ROWS, MAX_REJECTED_ROWS = 1 << 16, 8192
+    from poc.formats.parsed_block import ParsedBlock
 
 #: The most bytes of a preamble.
 MAX_PREAMBLE_BYTES = 16 << 20
@@ -54,23 +51,6 @@ class RowFormat(Protocol):
         self, head: FileHead, encoding: TextEncoding
     ) -> tuple[Callable[[RecordBlock], ParsedBlock], tuple[Finding, ...]]:
         """Return the parser of a file's blocks, and notes on its header. Raises ContractBreach for another header."""
-
-
-@dataclass(slots=True)
-class BlockLines:
-    """The original lines of a block, by the row's number in the file."""
-
-    block: RecordBlock
-    first_row: int
-    encoding: TextEncoding
-
-    def original(self, row: int) -> bytes:
-        """Return the bytes of a row in the file, without its line end. Raises KeyError for a row of another block."""
-        return self.encoding.original(self.block.row(row - self.first_row))
-
-    def originals(self, rows: Sequence[int]) -> list[bytes]:
-        """Return the bytes of many rows, as `original` does."""
-        return self.encoding.originals(self.block.some_rows([row - self.first_row for row in rows]))
 
 
 @dataclass(slots=True)
@@ -100,12 +80,18 @@ class TableReader:
     """
 
     def __init__(
-        self, feed: Feed, row_format: RowFormat, sizes: Sizes | None = None, batch_rows: int = MAX_BATCH_ROWS
+        self,
+        feed: Feed,
+        row_format: RowFormat,
+        sizes: Sizes | None = None,
+        batch_rows: int = MAX_BATCH_ROWS,
+        controls: ControlRecords | None = None,
     ) -> None:
         self._feed = feed
         self._format = row_format
         self._sizes = sizes or Sizes()
         self._batch_rows = batch_rows
+        self._controls = controls
         line_end = feed.dialect.line_end if feed.format == "csv" else "lf"
         self._line, self._blank_lines = re.compile(LINE_PATTERNS[line_end]), re.compile(rb"[\r\n]*+")
 
@@ -131,12 +117,17 @@ class TableReader:
         parse, notes_on_header = self.block_parser(file.head, file.encoding)
         first_row, notes = 1, (*file.notes(), *notes_on_header)
         suspects = look_for_suspects(self._feed, file.encoding)
-        for block, parsed in parse_ahead(file.splitter.blocks(), parse):
+        check = None if self._controls is None else self._controls.check_of(file.head.record, file.encoding)
+        for block, parsed in parse_ahead(self._blocks(file, check), parse):
             if suspects is not None:
                 parsed = suspects.check(block, parsed, first_row)  # noqa: PLW2901 - the same block
+            if check is not None:
+                check.add(parsed)
             lines = BlockLines(block, first_row, file.encoding)
             yield from self.batches(parsed, lines, (*notes, *parsed.notes))
             first_row, notes = first_row + parsed.rows, ()
+        if check is not None:
+            notes = (*notes, *check.finish(first_row - 1))
         if first_row == 1 and not file.head.header:
             notes = (*notes, Finding(0, "empty-file", "", "the file is empty: it has no row"))
         if notes:  # without rows, they come with a batch of no rows, which has the columns of any other
@@ -145,6 +136,8 @@ class TableReader:
 
     def only_block(self, source: BinaryIO) -> tuple[RecordBlock, FileHead, TextEncoding] | None:
         """Return the block, head and encoding of a well-formed file of one block; None for any other file."""
+        if self._controls is not None:
+            return None
         file = self._open(source)
         if not file.head.complete or file.head.fault or file.notes():
             return None
@@ -169,7 +162,8 @@ class TableReader:
             ContractBreach: the file is a damaged archive. The rows before the damage are yielded first.
         """
         file = self._open(source)
-        lines = chain.from_iterable(block.rows() for block in file.splitter.blocks())
+        check = None if self._controls is None else self._controls.check_of(b"", file.encoding, strict=False)
+        lines = chain.from_iterable(block.rows() for block in self._blocks(file, check))
         for row, line in enumerate(lines, 1):
             yield row, file.encoding.original(line)
 
@@ -199,6 +193,12 @@ class TableReader:
         for row in rows:
             yield row + line_end
 
+    @staticmethod
+    def _blocks(file: _OpenFile, check: ControlCheck | None) -> Iterator[RecordBlock]:
+        """Return the blocks of a file, without its trailer."""
+        blocks = file.splitter.blocks()
+        return blocks if check is None else check.without_trailer(blocks)
+
     def _open(self, source: BinaryIO) -> _OpenFile:
         passed_over: list[str] = []
         encoding = TextEncoding(self._feed.dialect, open_stream(self._feed, source, passed_over))
@@ -218,6 +218,10 @@ class TableReader:
             if size_bytes > MAX_PREAMBLE_BYTES:
                 head.fault = f"the preamble has more than {MAX_PREAMBLE_BYTES} bytes"
                 break
+        if self._controls is not None and self._controls.has_header:
+            head.record = take_match(buffer, self._line)
+            before.append(head.record)
+            head.fault = head.fault or self._controls.header_fault(head.record)
         header = self._format.header()
         if header is None:
             head.before, head.complete = b"".join(before), True
@@ -234,43 +238,4 @@ class TableReader:
 
     def batches(self, parsed: ParsedBlock, lines: BlockLines, notes: tuple[Finding, ...]) -> Iterator[Batch]:
         """Yield the batches of a parsed block."""
-        first, frame = lines.first_row, parsed.frame
-        if parsed.valid_rows is None:
-            numbers = pl.int_range(first, first + frame.height, dtype=pl.get_index_type(), eager=True).alias(ROW)
-        else:
-            numbers = pl.Series(ROW, parsed.valid_rows + first, dtype=pl.get_index_type())
-        frame.insert_column(0, numbers)
-        faulty = sorted(parsed.faults)
-        limit = min(self._batch_rows, MAX_REJECTED_ROWS) if len(faulty) > MAX_REJECTED_ROWS else self._batch_rows
-        if parsed.rows <= limit:
-            yield Batch(frame, lines, rejected_rows(faulty, parsed.faults, lines), notes)
-            return
-        for start in range(0, parsed.rows, limit):
-            rejected = faulty[bisect_left(faulty, start) : bisect_left(faulty, start + limit)]
-            part = frame.slice(*slice_bounds(numbers, first + start, first + start + limit))
-            yield Batch(part, lines, rejected_rows(rejected, parsed.faults, lines), notes if start == 0 else ())
-
-
-def rejected_rows(rows: Sequence[int], faults: Faults, lines: BlockLines) -> tuple[RejectedRow, ...]:
-    """Return faulty rows of a block with their original bytes and findings."""
-    if not rows:
-        return ()
-    first = lines.first_row
-    numbers = [first + row for row in rows]
-    of_rows = [faults[row] for row in rows]
-    listed = list(chain.from_iterable(of_rows))
-    findings: Iterable[tuple[Finding, ...]]
-    if len(listed) == len(rows):  # one fault each, as usual
-        findings = zip(make_findings(numbers, *zip(*listed, strict=True)), strict=True)
-    else:
-        findings = [
-            tuple([Finding(number, *fault) for fault in of_row])
-            for number, of_row in zip(numbers, of_rows, strict=True)
-        ]
-    return tuple(make_rejected_rows(numbers, lines.originals(numbers), findings))
-
-
-def slice_bounds(numbers: pl.Series, start: int, end: int) -> tuple[int, int]:
-    """Return the offset and count of the numbers from `start` to before `end` in an ascending series."""
-    first, last = (numbers.search_sorted(number, side="left") for number in (start, end))
-    return first, last - first
+        return block_batches(parsed, lines, notes, self._batch_rows)

@@ -94,7 +94,7 @@ def prepare_feed(
     digest = settings_digest(feed, workspace.contract(feed), look_up_files, settings.body)
     if settings.body == "row":
         feed = feed.model_copy(update={"request_rows": 1})
-    feed_contract = contract.load_contract(workspace.contract(feed), json_values=feed.format == "jsonl")
+    feed_contract = contract.load_contract(workspace.contract(feed), json_values=feed.has_json_values)
     mapped = Map(feed.map, feed_contract, look_up_files)
     encoder = make_encoder(feed, literal_fields(feed.map, feed_contract), settings.body)
     http_endpoint, folder = None, None

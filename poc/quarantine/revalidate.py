@@ -20,7 +20,7 @@ import polars as pl
 
 from poc.batch import ROW, Batch, Finding, RejectedRow
 from poc.errors import BadInput
-from poc.formats.registry import make_reader
+from poc.formats.registry import make_reader, make_row_reader
 from poc.stages.check import Check
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def revalidate(
         BadInput: the text of a row is not one row.
         ContractBreach: the head does not match the contract.
     """
-    reader = make_reader(uncompressed(prepared.feed), prepared.contract, whole=False)
+    reader = make_row_reader(prepared.feed, prepared.contract)
     batches = list(read_one_by_one(reader, head, rows.items()))
     without_keys = Check(replace(prepared.contract, unique=()))(iter(batches))
     conflicts = key_conflicts([batch.rows for batch in without_keys], prepared.contract, delivered)
@@ -145,7 +145,7 @@ def delivered_keys(
     quarantined_rows = pl.DataFrame(pl.Series(ROW, sorted(quarantined), dtype=pl.get_index_type()))
     numbers = set(quarantined_rows[ROW])
     batches_of_file = make_reader(prepared.feed, contract, whole=False).read(source)
-    plain_reader = make_reader(uncompressed(prepared.feed), contract, whole=False)
+    plain_reader = make_row_reader(prepared.feed, contract)
     for batch in chain(batches_of_file, read_one_by_one(plain_reader, head, sent)):
         of_file = not isinstance(batch.lines, RowTexts)
         count += (batch.rows.height + len(batch.rejected)) if of_file else 0
@@ -185,11 +185,6 @@ def key_fields_only(contract: Contract, feed: Feed) -> Contract:
         integers=tuple(name for name in contract.integers if name in keys),
         required=(),
     )
-
-
-def uncompressed(feed: Feed) -> Feed:
-    """Return the feed with files that are not compressed."""
-    return feed.model_copy(update={"compression": "none"})
 
 
 def read_one_by_one(reader: FileReader, head: bytes, rows: Iterable[tuple[int, bytes]]) -> Iterator[Batch]:

@@ -48,7 +48,7 @@ def partner_problems(root: Path, path: Path, partner: Partner, environ: Mapping[
 def feed_problems(root: Path, feed: Feed) -> Iterable[str]:
     """Return what is wrong with the contract of a feed, or else with its map, each field on its own."""
     try:
-        checked = contract.load_contract(root / "contracts" / feed.contract, json_values=feed.format == "jsonl")
+        checked = contract.load_contract(root / "contracts" / feed.contract, json_values=feed.has_json_values)
     except BadInput as error:
         return error.mistakes
     try:

@@ -26,7 +26,8 @@ class Fields:
 
 def feed_of(**keys):
     """A feed; keys of a dialect go into its dialect."""
-    dialect = {key: keys.pop(key) for key in list(keys) if key in Dialect.model_fields}
+    of_dialect = [key for key in keys if key in Dialect.model_fields and not isinstance(keys[key], dict)]
+    dialect = {key: keys.pop(key) for key in of_dialect}
     return Feed(contract="c", map=({"to": "x", "from": "a"},), dialect=Dialect(**dialect), **keys)
 
 

@@ -1,0 +1,121 @@
+"""Every format keeps the promises of quarantine: a bad row is set aside, exported, mended and sent once."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from click.testing import CliRunner
+
+from milepost.cli import main
+
+NOW = datetime(2026, 1, 5, 6, tzinfo=UTC)
+
+PARTNER = """
+schema = 1
+id = "P"
+name = "A partner"
+
+[endpoint]
+folder = "out"
+
+[feed.orders]
+contract = "orders.schema.json"
+files = "*"
+settle_s = 0
+request_rows = 2
+map = [{ to = "id", from = "id" }, { to = "sum", from = "amount" }, { to = "who", from = "name" }]
+"""
+
+CONTRACT = {
+    "fields": [
+        {"name": "id", "type": "integer", "constraints": {"required": True}},
+        {"name": "amount", "type": "number", "constraints": {"minimum": 0}},
+        {"name": "name", "type": "string"},
+    ],
+    "primaryKey": "id",
+    "missingValues": [""],
+}
+
+ROWS = [(1, "1.5", "Ann"), (2, "-7", "Bö"), (3, "3", None)]
+
+
+def fixed():
+    """Lines of columns, a header and a trailer."""
+    lines = [f"D{key:05}{amount:>8}{name or '':<10}" for key, amount, name in ROWS]
+    return "".join(f"{line}\n" for line in ["H20260105", *lines, "T00003"]).encode()
+
+
+#: Format -> settings of the feed, a file, and how its bad row is mended in an export.
+FORMATS = {
+    "csv": (
+        'header = { starts = "HDR" }\ntrailer = { starts = "TRL", count = 2 }',
+        lambda: "HDR,today\nid,amount,name\n1,1.5,Ann\n2,-7,Bö\n3,3,\nTRL,3\n".encode(),
+        ("2,-7,", "2,7,"),
+    ),
+    "fixed": (
+        """
+        header = { starts = "H" }
+        trailer = { starts = "T", count = { start = 2, width = 5 } }
+        [feed.orders.fixed]
+        detail = "D"
+        short_rows = "pad"
+        [feed.orders.fixed.columns]
+        id = { start = 2, width = 5 }
+        amount = { start = 7, width = 8 }
+        name = { start = 15, width = 10 }
+        """,
+        fixed,
+        ("      -7", "       7"),
+    ),
+}
+
+
+class Workspace:
+    """A workspace with one partner, whose deliveries lie in a folder."""
+
+    def __init__(self, root, settings):
+        self.root = root
+        assert CliRunner().invoke(main, ["init", str(root)]).exit_code == 0
+        for file in [*root.glob("partners/*"), *root.glob("contracts/*")]:
+            file.unlink()
+        (root / "partners" / "P.toml").write_text(PARTNER + settings)
+        (root / "contracts" / "orders.schema.json").write_text(json.dumps(CONTRACT))
+        (root / "out").mkdir()
+        self.inbox = root / "var" / "inbox" / "P" / "orders"
+        self.inbox.mkdir(parents=True)
+
+    def run(self, *arguments, code=0):
+        """Return the standard output of a command that ends with an exit code."""
+        done = CliRunner().invoke(main, ["-w", str(self.root), *map(str, arguments)])
+        assert done.exception is None or isinstance(done.exception, SystemExit), repr(done.exception)
+        assert done.exit_code == code, done.output
+        return done.stdout
+
+    def delivered(self):
+        """Return the delivered records in the order of their ids."""
+        lines = [line for file in (self.root / "out" / "orders").glob("*") for line in file.read_text().splitlines()]
+        return sorted(map(json.loads, lines), key=lambda record: record["id"])
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_mended_row_of_every_format_is_sent_once(tmp_path, kind):
+    """Three rows come, the second breaks the contract; its export is edited and replayed, and all rows are delivered."""
+    settings, file, (bad, good) = FORMATS[kind]
+    workspace = Workspace(tmp_path / "w", f'format = "{kind}"\n{settings}')
+    (workspace.inbox / "orders.in").write_bytes(file())
+    workspace.run("run")
+    assert [record["id"] for record in workspace.delivered()] == [1, 3]
+    (listed,) = json.loads(workspace.run("quarantine", "ls", "--json"))
+    (row,) = json.loads(workspace.run("quarantine", "show", listed["id"], "--json"))
+    assert (row["row"], [finding["field"] for finding in row["findings"]]) == (2, ["amount"])
+    export = tmp_path / "edit.txt"
+    workspace.run("quarantine", "export", listed["id"], "--out", export)
+    text = export.read_text()
+    assert text.count(bad) == 1
+    workspace.run("quarantine", "replay", listed["id"], code=3)
+    export.write_text(text.replace(bad, good))
+    workspace.run("quarantine", "replay", listed["id"], "--from", export)
+    assert workspace.delivered() == [
+        {"id": 1, "sum": 1.5, "who": "Ann"}, {"id": 2, "sum": 7, "who": "Bö"}, {"id": 3, "sum": 3, "who": None}
+    ]  # fmt: skip
+    assert "3 rows in: 3 delivered" in workspace.run("status")
