@@ -74,7 +74,14 @@ def type_of(field: Mapping[str, Any], anchors: Mapping[str, str]) -> str:
 
 def plural(kind: str) -> str:
     """Return a type in words, in the plural."""
-    return kind.replace("[table]", "[tables]") if kind.startswith("[") else f"{kind}s"
+    if kind.startswith("`"):  # texts to choose from
+        return f"{kind}s"
+    if " or " in kind:
+        return " or ".join(map(plural, kind.split(" or ")))
+    if kind.startswith("list of "):
+        return kind.replace("list", "lists", 1)
+    head, comma, limit = kind.partition(",")
+    return kind.replace("[table]", "[tables]") if kind.startswith("[") else f"{head}s{comma}{limit}"
 
 
 def limits(field: Mapping[str, Any]) -> str:

@@ -24,12 +24,13 @@ from poc.formats.csv_grammar import csv_grammar
 from poc.formats.encodings import splitting_codec
 from poc.formats.header import SchemaDrift, compare_header
 from poc.formats.parsed_block import UNDECODABLE, ParsedBlock
+from poc.formats.record_splitter import RecordSplitter
 from poc.formats.row_spans import count_cells
 from poc.formats.suspect_encoding import utf8_word
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from poc.config.dialect import Dialect
     from poc.config.partner import Feed
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from poc.formats.grammar import Grammar
     from poc.formats.header import ExpectedFields
     from poc.formats.record_block import RecordBlock
+    from poc.formats.record_splitter import ByteBuffer
 
 #: Block size of pyarrow in bytes: larger than any block, so that pyarrow never splits one.
 ARROW_BLOCK_BYTES = (1 << 31) - 1
@@ -84,6 +86,10 @@ class CsvFormat:
             cells = self._grammars[0].split_cells(header)
             self._last_grammar = (header, self._grammars[len(cells) == 1])
         return self._last_grammar[1]
+
+    def blocks(self, buffer: ByteBuffer, header: bytes | None) -> Iterator[RecordBlock]:
+        """Yield the blocks of a file under a header."""
+        return RecordSplitter(buffer, self.grammar(header)).blocks()
 
     def block_parser(
         self, head: FileHead, encoding: TextEncoding

@@ -16,11 +16,12 @@ from poc.errors import BadInput
 from poc.formats.csv_faults import broken_faults
 from poc.formats.jsonl_reader import line_grammar
 from poc.formats.parsed_block import BROKEN, UNDECODABLE, ParsedBlock
+from poc.formats.record_splitter import RecordSplitter
 from poc.text import truncate
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from poc.formats.header import ExpectedFields
     from poc.formats.parsed_block import Faults
     from poc.formats.record_block import RecordBlock
+    from poc.formats.record_splitter import ByteBuffer
 
 LINE = "line"
 
@@ -65,6 +67,10 @@ class FixedWidthFormat:
     def explain_header(self, header: bytes, end: bytes) -> str:
         """Explain why a line is no row."""
         return self._grammar.explain_fault(header, end)
+
+    def blocks(self, buffer: ByteBuffer, header: bytes | None) -> Iterator[RecordBlock]:
+        """Yield the blocks of a file under a header."""
+        return RecordSplitter(buffer, self.grammar(header)).blocks()
 
     def block_parser(
         self,

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
-from json.encoder import encode_basestring as encode_string
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,12 +22,23 @@ import polars as pl
 from poc.batch import Finding
 from poc.formats.grammar import LINE_PATTERNS, Grammar
 from poc.formats.header import allows_extra_fields, allows_missing_fields, compare_record
+from poc.formats.json_paths import PathReader
+from poc.formats.json_values import (
+    InvalidJson,
+    NumberText,
+    describe_type,
+    integer_text,
+    json_decoder,
+    json_excerpt,
+    json_literal,
+)
 from poc.formats.parsed_block import BROKEN, UNDECODABLE, ParsedBlock
+from poc.formats.record_splitter import RecordSplitter
 from poc.text import truncate
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from poc.config.partner import Feed
     from poc.formats.encodings import TextEncoding
@@ -37,40 +46,10 @@ if TYPE_CHECKING:
     from poc.formats.header import ExpectedFields
     from poc.formats.parsed_block import Faults
     from poc.formats.record_block import RecordBlock
+    from poc.formats.record_splitter import ByteBuffer
 
 #: The most keys beyond the contract that are noted for one file.
 MAX_NOTED_KEYS = 100
-
-
-#: The most digits of an integer that is written with a point or an exponent; 64 bits hold fewer.
-MAX_INTEGER_DIGITS = 20
-
-
-class NumberText(str):
-    """A number as the text in the file."""
-
-    __slots__ = ()
-
-
-class InvalidJson(ValueError):
-    """A line that Python's parser accepts and JSON does not, or an object with a repeated key."""
-
-
-def reject_constant(name: str) -> None:
-    """Reject NaN and Infinity, which are not JSON. Raises InvalidJson."""
-    raise InvalidJson(f"{name} is no JSON value")
-
-
-def object_with_distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object. Raises InvalidJson for a repeated key: one of its values would be lost."""
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise InvalidJson(f"the key {truncate(key)!r} occurs twice")
-            seen.add(key)
-    return record
 
 
 @dataclass(slots=True)
@@ -92,12 +71,8 @@ class JsonLinesFormat:
         self._accept_extra = feed.on_drift == "accept-extra"
         self._allows_extra = allows_extra_fields(expected) or self._accept_extra
         self._notes_extra = not allows_extra_fields(expected)
-        self._decoder = json.JSONDecoder(
-            parse_int=NumberText,
-            parse_float=NumberText,
-            parse_constant=reject_constant,
-            object_pairs_hook=object_with_distinct_keys,
-        )
+        self._decoder = json_decoder()
+        self._paths = None if feed.nested is None else PathReader(feed.nested, expected.names)
         self._missing = {
             name: frozenset((*expected.field_missing.get(name, expected.missing_values), *feed.dialect.nulls))
             for name in expected.names
@@ -110,6 +85,11 @@ class JsonLinesFormat:
     def grammar(self, header: bytes | None) -> Grammar:  # noqa: ARG002 - the same for any header
         """Return the grammar in which rows are lines."""
         return self._grammar
+
+    def blocks(self, buffer: ByteBuffer, header: bytes | None) -> Iterator[RecordBlock]:
+        """Yield the blocks of a file; a row is a line, or an element of the list in it that is exploded."""
+        blocks = RecordSplitter(buffer, self.grammar(header)).blocks()
+        return blocks if self._paths is None else self._paths.explode(blocks)
 
     def explain_header(self, header: bytes, end: bytes) -> str:
         """Explain why a line is no row."""
@@ -139,6 +119,8 @@ class JsonLinesFormat:
                 continue
             record = self._decode(line, encoding)
             if isinstance(record, dict):
+                if self._paths is not None:
+                    record = self._paths.flatten(record, row, faults)
                 records.append(record)
                 rows.append(row)
                 if not self._names.issuperset(record):
@@ -256,36 +238,3 @@ def line_grammar() -> Grammar:
         line_end="lf",
         crlf=True,
     )
-
-
-def json_literal(value: Any) -> str | None:
-    """Return the JSON of a string, number, boolean or null; None for null."""
-    if type(value) is str:
-        return encode_string(value)
-    return ("false", "true")[value] if isinstance(value, bool) else value
-
-
-def integer_text(number: str) -> str:
-    """Return a JSON number with the notation of an integer if its value is one, as that of `1.0` is; else as it is."""
-    if number.lstrip("-").isdigit():
-        return number
-    try:
-        value = Decimal(number)
-    except InvalidOperation:  # its exponent has more digits than any that is computed with
-        return number
-    return str(int(value)) if value.adjusted() < MAX_INTEGER_DIGITS and value == int(value) else number
-
-
-def describe_type(value: Any) -> str:
-    """Return the JSON type of a value in words."""
-    if value is None:
-        return "null"
-    words = {bool: "a boolean", NumberText: "a number", str: "a text", list: "an array", dict: "an object"}
-    return words[type(value)]
-
-
-def json_excerpt(value: Any) -> str:
-    """Return the beginning of a value as JSON; "it" for an array or object."""
-    if isinstance(value, list | dict):
-        return "it"
-    return truncate(str(value) if isinstance(value, NumberText) else json.dumps(value))

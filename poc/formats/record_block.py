@@ -29,6 +29,19 @@ class RecordBlock:
     broken: list[tuple[int, int, str]]
     _spans: Spans | None = field(default=None, init=False)
 
+    @classmethod
+    def of_spans(cls, data: bytes, grammar: Grammar, spans: Spans) -> RecordBlock:
+        """Return a block whose rows are at these places, whatever is between them."""
+        block = cls(data, grammar, [], [])
+        block._spans = spans
+        return block
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[bytes], grammar: Grammar) -> RecordBlock:
+        """Return a block of rows that are no part of their file as they are."""
+        ends = np.cumsum(np.array([len(row) for row in rows], dtype=np.int64))
+        return cls.of_spans(b"".join(rows), grammar, (np.append(0, ends[:-1]) if len(ends) else ends, ends))
+
     def add_run(self, start: int, end: int) -> None:
         """Add well-formed rows after those so far."""
         if self.runs and self.runs[-1][1] == start:

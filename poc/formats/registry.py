@@ -8,7 +8,9 @@ from poc.config.formats.control_records import ControlRecord
 from poc.formats.control_records import ControlRecords
 from poc.formats.csv_reader import CsvFormat
 from poc.formats.fixed_reader import FixedWidthFormat
+from poc.formats.json_array import JsonArrayFormat
 from poc.formats.jsonl_reader import JsonLinesFormat
+from poc.formats.kept_rows import KeptRowReader
 from poc.formats.table_reader import TableReader
 from poc.formats.writers import CsvEncoder, JsonArrayEncoder, JsonLinesEncoder, JsonRowEncoder
 
@@ -101,11 +103,15 @@ def make_row_format(feed: Feed, contract: ExpectedFields, *, whole: bool) -> Row
         return CsvFormat(feed, contract)
     if feed.fixed is not None:
         return FixedWidthFormat(feed, feed.fixed, contract)
+    if feed.format == "json":
+        return JsonArrayFormat(feed, contract, whole=whole)
     return JsonLinesFormat(feed, contract, whole=whole)
 
 
 def make_row_reader(feed: Feed, contract: ExpectedFields) -> FileReader:
     """Return the reader of rows that were kept, one after the other: without compression, counts and sums."""
+    if feed.format == "json":
+        return KeptRowReader(JsonLinesFormat(feed, contract, whole=False))
     header = None if feed.header is None else ControlRecord(starts=feed.header.starts)
     rows = {"compression": "none", "trailer": None, "header": header}
     return make_reader(feed.model_copy(update=rows), contract, whole=False)

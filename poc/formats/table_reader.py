@@ -18,7 +18,7 @@ from poc.formats.header import list_labels
 from poc.formats.parse_ahead import parse_ahead
 from poc.formats.parsed_block import BROKEN
 from poc.formats.record_block import RecordBlock
-from poc.formats.record_splitter import ByteBuffer, RecordSplitter, Sizes
+from poc.formats.record_splitter import ByteBuffer, Sizes
 from poc.formats.suspect_encoding import look_for_suspects, may_have_suspects
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ class RowFormat(Protocol):
     def grammar(self, header: bytes | None) -> Grammar:
         """Return the grammar of rows under a header; `header` is None for one that cannot be read."""
 
+    def blocks(self, buffer: ByteBuffer, header: bytes | None) -> Iterator[RecordBlock]:
+        """Yield the blocks of a file under a header. Raises ContractBreach for a damaged file."""
+
     def explain_header(self, header: bytes, end: bytes) -> str:
         """Explain why a header cannot be read; `end` is its line end."""
 
@@ -61,7 +64,7 @@ class _OpenFile:
     encoding: TextEncoding
     head: FileHead
     passed_over: list[str]
-    splitter: RecordSplitter = field(init=False)
+    blocks: Iterator[RecordBlock] = field(init=False)
 
     def notes(self) -> tuple[Finding, ...]:
         """Return notes on how the file is compressed and encoded."""
@@ -141,9 +144,8 @@ class TableReader:
         file = self._open(source)
         if not file.head.complete or file.head.fault or file.notes():
             return None
-        blocks = file.splitter.blocks()
-        block = next(blocks, None)
-        if block is None or block.broken or next(blocks, None) is not None:
+        block = next(file.blocks, None)
+        if block is None or block.broken or next(file.blocks, None) is not None:
             return None
         if may_have_suspects(self._feed, file.encoding, block):
             return None
@@ -196,8 +198,7 @@ class TableReader:
     @staticmethod
     def _blocks(file: _OpenFile, check: ControlCheck | None) -> Iterator[RecordBlock]:
         """Return the blocks of a file, without its trailer."""
-        blocks = file.splitter.blocks()
-        return blocks if check is None else check.without_trailer(blocks)
+        return file.blocks if check is None else check.without_trailer(file.blocks)
 
     def _open(self, source: BinaryIO) -> _OpenFile:
         passed_over: list[str] = []
@@ -207,7 +208,7 @@ class TableReader:
         buffer.read_more()
         self._read_head(file.head, buffer)
         readable = file.head.complete and not file.head.fault
-        file.splitter = RecordSplitter(buffer, self._format.grammar(file.head.header if readable else None))
+        file.blocks = self._format.blocks(buffer, file.head.header if readable else None)
         return file
 
     def _read_head(self, head: FileHead, buffer: ByteBuffer) -> None:

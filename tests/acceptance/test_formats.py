@@ -49,7 +49,7 @@ def fixed():
 FORMATS = {
     "csv": (
         'header = { starts = "HDR" }\ntrailer = { starts = "TRL", count = 2 }',
-        lambda: "HDR,today\nid,amount,name\n1,1.5,Ann\n2,-7,Bö\n3,3,\nTRL,3\n".encode(),
+        "HDR,today\nid,amount,name\n1,1.5,Ann\n2,-7,Bö\n3,3,\nTRL,3\n".encode,
         ("2,-7,", "2,7,"),
     ),
     "fixed": (
@@ -68,6 +68,32 @@ FORMATS = {
         ("      -7", "       7"),
     ),
 }
+
+
+FORMATS["json"] = (
+    """
+    [feed.orders.json]
+    records = "data.orders"
+    paths = { name = "buyer.name" }
+    """,
+    lambda: nested().encode(),
+    ('"amount": -7', '"amount": 7'),
+)
+FORMATS["jsonl"] = (
+    """
+    [feed.orders.json]
+    paths = { id = "orders.id", amount = "orders.amount", name = "orders.buyer.name" }
+    explode = "orders"
+    """,
+    lambda: json.dumps(json.loads(nested())["data"]).encode(),
+    ('"amount":-7', '"amount":7'),
+)
+
+
+def nested():
+    """A list of records inside of an object, on several lines."""
+    records = [{"id": key, "amount": json.loads(amount), "buyer": {"name": name}} for key, amount, name in ROWS]
+    return json.dumps({"data": {"orders": records}}, indent=1)
 
 
 class Workspace:
@@ -99,7 +125,7 @@ class Workspace:
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_mended_row_of_every_format_is_sent_once(tmp_path, kind):
-    """Three rows come, the second breaks the contract; its export is edited and replayed, and all rows are delivered."""
+    """Of three rows the second breaks the contract; its export is edited and replayed, and all are delivered."""
     settings, file, (bad, good) = FORMATS[kind]
     workspace = Workspace(tmp_path / "w", f'format = "{kind}"\n{settings}')
     (workspace.inbox / "orders.in").write_bytes(file())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import lookup
 from typing import TYPE_CHECKING, Protocol
 
 from poc.config.dialect import Dialect
@@ -25,7 +26,7 @@ TABLES = {
 #: The keys of a dialect that each format has; CSV has all of them.
 DIALECT_KEYS = {
     "fixed": {"encoding", "preamble_lines", "nulls"},
-    "json": {"encoding", "nulls"},
+    "json": {"nulls"},
     "xml": {"nulls"},
     "xlsx": {"nulls"},
     "parquet": {"nulls"},
@@ -73,6 +74,8 @@ def check_format(feed: FormatSettings) -> None:
         ]
         if other:
             raise ValueError(f"the format {feed.format} has no `{other[0]}` in its dialect; remove it")
+    if feed.tables()["json"] is not None and not lookup(feed.dialect.encoding).name.startswith("utf"):
+        raise ValueError(f"the table `json` goes with an encoding such as utf-8, not with {feed.dialect.encoding}")
     for key, record in (("header", feed.header), ("trailer", feed.trailer)):
         places = [] if record is None else [record.count, *record.sums.values()]
         for place in places:
