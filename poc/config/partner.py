@@ -8,11 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from poc.config.dialect import Dialect
 from poc.config.endpoint import EndpointConfig, check_path
-from poc.config.formats.check import check_format
-from poc.config.formats.control_records import ControlRecord
-from poc.config.formats.fixed_width import FixedWidth
-from poc.config.formats.nested import JsonPaths, XmlRecords
-from poc.config.formats.workbook import Workbook
+from poc.config.formats.format_tables import FormatTables
 from poc.config.hours import Expect, Send
 from poc.config.map_field import MapField
 from poc.config.monolith import MonolithConfig, RouteConfig
@@ -44,15 +40,7 @@ def _gives_the_same_requests(on_suspect_encoding: str) -> bool:
     return on_suspect_encoding != "quarantine"
 
 
-def _is_none(value: object) -> bool:
-    return value is None
-
-
-def _is_empty(value: tuple[str, ...]) -> bool:
-    return not value
-
-
-class Feed(Strict):
+class Feed(FormatTables):
     """One feed of a partner: how its files are read, checked, mapped and sent."""
 
     contract: str = Field(
@@ -99,45 +87,6 @@ class Feed(Strict):
         description="Without `done_file`: seconds without a change after which a file is complete. Where "
         "its date lies ahead of the clock, the system's own time of its last change counts; where that lies ahead, "
         "too, as on a file server whose clock is fast, the file waits until then, and `status` says so.",
-    )
-    fixed: FixedWidth | None = Field(
-        default=None, exclude_if=_is_none, description="The columns of a fixed-width file."
-    )
-    nested: JsonPaths | None = Field(
-        default=None,
-        alias="json",
-        exclude_if=_is_none,
-        description="Where the fields are in nested JSON, for the formats `json` and `jsonl`.",
-    )
-    xml: XmlRecords | None = Field(
-        default=None, exclude_if=_is_none, description="Where the records and fields are in an XML file."
-    )
-    excel: Workbook | None = Field(
-        default=None, exclude_if=_is_none, description="Which cells of a workbook are read; by default all."
-    )
-    header: ControlRecord | None = Field(
-        default=None,
-        exclude_if=_is_none,
-        description="The header record of a CSV or fixed-width file: the line before all rows, and before the names "
-        "of columns. A file without it is refused.",
-    )
-    trailer: ControlRecord | None = Field(
-        default=None,
-        exclude_if=_is_none,
-        description='The trailer record of a CSV or fixed-width file, its last line, such as `{ starts = "TRL", '
-        "count = 2 }`. A file without it was cut, and is refused, as is one with another number of rows.",
-    )
-    convert: tuple[str, ...] = Field(
-        default=(),
-        exclude_if=_is_empty,
-        description='A command that writes a file as one of these formats on its output, such as `["pdf-to-csv", '
-        '"{file}"]`, for formats that Milepost does not read. Where it fails, the file is refused.',
-    )
-    convert_timeout_s: float = Field(
-        default=300.0,
-        gt=0,
-        exclude=True,
-        description="Seconds after which the command of `convert` is ended, and the file refused.",
     )
     on_drift: Literal["refuse", "quarantine", "accept-extra"] = Field(
         default="refuse",
@@ -198,17 +147,6 @@ class Feed(Strict):
         """Whether a value of any type is read as JSON."""
         return self.format in {"jsonl", "json"}
 
-    def tables(self) -> dict[str, object]:
-        """Return the tables of single formats by their keys; None for one that is not set."""
-        return {
-            "fixed": self.fixed,
-            "json": self.nested,
-            "xml": self.xml,
-            "excel": self.excel,
-            "header": self.header,
-            "trailer": self.trailer,
-        }
-
     @field_validator("path")
     @classmethod
     def _has_known_placeholders(cls, path: str | None) -> str | None:
@@ -223,7 +161,7 @@ class Feed(Strict):
             raise ValueError(f"done_file {self.done_file!r} must hold {{name}} and more, as in '{{name}}.done'")
         if self.monolith is None and "route" in self.model_fields_set:
             raise ValueError("`route` goes with `monolith`, the command that the feed is moved from")
-        check_format(self)
+        self.check_format(self.format, self.dialect)
         return self
 
 
