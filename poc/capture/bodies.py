@@ -17,7 +17,7 @@ from io import BufferedReader, BytesIO, RawIOBase, TextIOWrapper
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from poc.errors import BadInput
-from poc.formats.jsonl_reader import NumberText, object_with_distinct_keys, reject_constant
+from poc.formats.json_values import NumberText, object_with_distinct_keys, reject_constant
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator

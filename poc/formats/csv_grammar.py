@@ -22,6 +22,10 @@ BROKEN_ENDS = {"any": rb"(?:\r\n?|\n)", "lf": rb"\n", "crlf": rb"\r?\n", "cr": r
 LINE_BYTES = {"any": rb"[^\r\n]", "lf": rb"[^\n]", "crlf": rb"(?:[^\r\n]|\r(?!\n))", "cr": rb"[^\r]"}
 
 
+#: Delimiters that are often used.
+COMMON_DELIMITERS = (",", ";", "\t", "||", "|", "::", ":", "~", "^", "\x01", "\x1f", " ")
+
+
 def csv_grammar(dialect: Dialect, codec: str, *, one_column: bool = False) -> Grammar:
     """Return the grammar of delimited rows of any number of cells.
 
@@ -90,3 +94,22 @@ def csv_grammar(dialect: Dialect, codec: str, *, one_column: bool = False) -> Gr
         line_end=dialect.line_end,
         blank_is_row=one_column,
     )
+
+
+def likely_delimiter(header: bytes, dialect: Dialect, names: tuple[str, ...], labels: tuple[str, ...]) -> str:
+    """Return another delimiter, under which a header has more of the contract's fields; empty if there is none.
+
+    A header of one label, which is as wide as the contract under another delimiter, may have other names.
+    """
+    most, likely, as_wide = len(set(labels) & set(names)), "", ""
+    for sign in COMMON_DELIMITERS:
+        if sign in {dialect.delimiter, dialect.quote, dialect.escape}:
+            continue
+        grammar = csv_grammar(dialect.model_copy(update={"delimiter": sign}), "utf-8")
+        cells = grammar.split_cells(header) if grammar.header_pattern.fullmatch(header) else []
+        count = len({cell.decode("utf-8", "replace").strip() for cell in cells} & set(names)) if len(cells) > 1 else 0
+        if count > most and 2 * count >= len(names):
+            most, likely = count, sign
+        if len(labels) < 2 and len(cells) == len(names) > 1 and sign != " ":
+            as_wide = as_wide or sign
+    return likely or as_wide

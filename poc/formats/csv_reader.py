@@ -20,7 +20,7 @@ from poc.batch import Finding
 from poc.errors import ContractBreach
 from poc.formats.compression import undeclared_compression
 from poc.formats.csv_faults import broken_faults, ragged_faults, undecodable_rows
-from poc.formats.csv_grammar import csv_grammar
+from poc.formats.csv_grammar import csv_grammar, likely_delimiter
 from poc.formats.encodings import splitting_codec
 from poc.formats.header import SchemaDrift, compare_header
 from poc.formats.parsed_block import UNDECODABLE, ParsedBlock
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterator
 
-    from poc.config.dialect import Dialect
     from poc.config.partner import Feed
     from poc.formats.encodings import TextEncoding
     from poc.formats.file_head import FileHead
@@ -47,9 +46,8 @@ ARROW_BLOCK_BYTES = (1 << 31) - 1
 #: From this size on, pyarrow converts text to string views, in half the time that polars takes.
 MIN_VIEW_BYTES = 1 << 17
 
-#: Delimiter of the rows that are rewritten for pyarrow, and delimiters that are often used.
+#: Delimiter of the rows that are rewritten for pyarrow.
 STANDARD_DELIMITER = "\x1f"
-COMMON_DELIMITERS = (",", ";", "\t", "||", "|", "::", ":", "~", "^", "\x01", "\x1f", " ")
 
 BOM = b"\xef\xbb\xbf"
 
@@ -283,22 +281,3 @@ def to_standard_csv(text: bytes, grammar: Grammar) -> bytes:
         [b'"' + cell.replace(b'"', b'""') + b'"' for cell in grammar.split_cells(row)] if row else [] for row in rows
     )
     return b"".join(standard.join(cells) + b"\n" for cells in quoted)
-
-
-def likely_delimiter(header: bytes, dialect: Dialect, names: tuple[str, ...], labels: tuple[str, ...]) -> str:
-    """Return another delimiter, under which a header has more of the contract's fields; empty if there is none.
-
-    A header of one label, which is as wide as the contract under another delimiter, may have other names.
-    """
-    most, likely, as_wide = len(set(labels) & set(names)), "", ""
-    for sign in COMMON_DELIMITERS:
-        if sign in {dialect.delimiter, dialect.quote, dialect.escape}:
-            continue
-        grammar = csv_grammar(dialect.model_copy(update={"delimiter": sign}), "utf-8")
-        cells = grammar.split_cells(header) if grammar.header_pattern.fullmatch(header) else []
-        count = len({cell.decode("utf-8", "replace").strip() for cell in cells} & set(names)) if len(cells) > 1 else 0
-        if count > most and 2 * count >= len(names):
-            most, likely = count, sign
-        if len(labels) < 2 and len(cells) == len(names) > 1 and sign != " ":
-            as_wide = as_wide or sign
-    return likely or as_wide

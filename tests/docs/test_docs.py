@@ -26,7 +26,7 @@ from metrics.events import OUTCOMES, RUN_OUTCOMES
 from metrics.importing.mapping import parse_mapping
 from metrics.stats.cost_index import Totals, cost_index
 from milepost.cli import main
-from poc.config.partner import Partner
+from poc.config.partner import Feed, Partner
 from poc.config.workspace import WorkspaceSettings
 from poc.delivery.outbound_request import OutboundRequest
 from poc.delivery.sender import RequestSender, TransferStats
@@ -167,6 +167,8 @@ def test_the_files_of_a_page_are_in_order(page, tmp_path):
             assert load_plan(path, block_days=1).milestones
         elif "endpoint" in tables:
             assert Partner.model_validate(tables).feed
+        elif "feed" in tables:
+            assert [Feed.model_validate(feed).map for feed in tables["feed"].values()]
         elif "import" in tables:
             assert parse_mapping(tables["import"], page).columns
         else:
