@@ -17,6 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from metrics.route_events import ParityEvent, RouteEvent
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -169,7 +171,7 @@ class SeriesEvent:
     faults_sha256: str  #: of the file of fault rates; "" where faults are real
 
 
-Event = RunEvent | HoldingEvent | AnswerEvent | OutageEvent | SeriesEvent
+Event = RunEvent | HoldingEvent | AnswerEvent | OutageEvent | SeriesEvent | ParityEvent | RouteEvent
 
 KINDS: Mapping[str, type[Event]] = {
     "run": RunEvent,
@@ -177,6 +179,8 @@ KINDS: Mapping[str, type[Event]] = {
     "answer": AnswerEvent,
     "outage": OutageEvent,
     "series": SeriesEvent,
+    "parity": ParityEvent,
+    "route": RouteEvent,
 }
 
 
@@ -191,6 +195,8 @@ def to_line(event: Event, *, started: bool = False) -> bytes:
         fields["key"] = {name: getattr(event.key, name) for name in event.key.__slots__}
         fields |= {"rows": dict(event.rows), "stages_ns": dict(event.stages_ns)}
         fields["aside"] = None if event.aside is None else dict(event.aside)
+    if isinstance(event, ParityEvent):
+        fields["causes"] = dict(event.causes)
     line = _ENCODER.encode(fields)
     if "\\ud" in line or "\\\\x" in line:  # only these lines can hold text that has to be escaped
         line = _ENCODER.encode(_escape_surrogates(fields))

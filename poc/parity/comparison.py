@@ -18,6 +18,7 @@ import polars as pl
 from poc.errors import BadInput
 from poc.parity.causes.classify import FieldFacts, classify
 from poc.parity.matching import UNREADABLE, HashedRecords, match_records
+from poc.parity.near_records import can_be_near, pair_near_records, texts_in_order
 from poc.parity.pair_texts import PairTexts, take_rows
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Comparison:
     left_records: int = 0
     right_records: int = 0
     equal_records: int = 0
-    different_records: int = 0  #: pairs of records with the same key
+    different_records: int = 0  #: pairs of records with the same key, or that differ in one field only
     left_unreadable: int = 0  #: rows that are no record; they are compared by their texts
     right_unreadable: int = 0
     differences: Counter[tuple[str, str]] = field(default_factory=Counter)  #: by field and cause
@@ -120,6 +121,14 @@ def compare(
         result.left_unreadable, result.right_unreadable = sides[0].unreadable, sides[1].unreadable
         matches = match_records(sides[0], sides[1], by_key=bool(key))
         del sides
+        if can_be_near(matches, shared):
+            pair_near_records(
+                matches,
+                texts_in_order(take_rows(read_frames(left, shared), matches.only_left)),
+                texts_in_order(take_rows(read_frames(right, shared), matches.only_right)),
+                key,
+                facts or {},
+            )
         result.equal_records, result.different_records = matches.equal, len(matches.left_pairs)
         _read_differences(result, matches, (left, right), shared, facts or {}, work)
     return result
@@ -171,8 +180,7 @@ def _read_differences(
     for first, left, right in texts.chunks():
         records = (matches.left_pairs[first : first + left.height], matches.right_pairs[first : first + left.height])
         for name in shared:
-            if name not in result.key:
-                _add_field(result, name, left, right, facts.get(name, FieldFacts()), records)
+            _add_field(result, name, left, right, facts.get(name, FieldFacts()), records)
 
 
 def _single_example(cause: str, number: int, texts: tuple[str | None, ...], side: int) -> Example:
@@ -202,7 +210,7 @@ def _add_field(
         examples = [
             Example(
                 str(cause), name, int(numbers[0][place]) + 1, int(numbers[1][place]) + 1, one, other,
-                tuple(left.select(result.key).row(place)),
+                tuple(left[key][place] for key in result.key),
             )
             for one, other, _, place, _ in rows.head(MAX_EXAMPLES).rows()
         ]  # fmt: skip
