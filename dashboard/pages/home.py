@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 
 from dashboard.pages import charts, links
+from dashboard.pages.milestones import all_milestone_rows
 from dashboard.pages.request import get_view, page_url, read_query, settings, url_or
 from dashboard.pages.today import measured_partners, state_for_page
 from dashboard.presenters import home, problems
@@ -38,6 +39,7 @@ def page() -> str:
     return render_template(
         "home.html",
         page=home_page,
+        milestones=view.cached(all_milestone_rows),
         charts=tuple(drawn),
         weeks_intro=intro,
         switch=switch,

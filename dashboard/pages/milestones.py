@@ -15,6 +15,7 @@ from dashboard.presenters.advice import advice_rows, describe_nothing_pending
 from dashboard.queries import weekly
 from dashboard.queries.plan_history import plan_history
 from dashboard.queries.verdicts import verdicts_without_decisions
+from roadmap.wording.verdicts import standing_sentences
 
 if TYPE_CHECKING:
     from typing import Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.cache.view import View
+    from dashboard.presenters.milestone_list import MilestoneRow
 
 blueprint = Blueprint("milestones", __name__)
 
@@ -40,17 +42,22 @@ def page() -> str:
     return render_template("milestones.html", page={**view.cached(milestones_page), **drawings}, runs=links.runs)
 
 
-def milestones_page(db: Database, view: View) -> dict[str, Any]:
-    """Return what the page shows, without its charts."""
+def all_milestone_rows(db: Database, view: View) -> tuple[MilestoneRow, ...]:
+    """Return every milestone as a row, in the order of the plan."""
     last = decisions.last_decisions(decisions.decisions_by_milestone(db, view.today))
     spent = weekly.spent_by_milestone(db, view.today)
-    rows = milestone_list.milestone_rows(
-        view.plan.milestones, view.cached(verdicts_without_decisions), spent, view.today, last, view.mode
-    )
+    verdicts = view.cached(verdicts_without_decisions)
+    return tuple(milestone_list.milestone_rows(view.plan.milestones, verdicts, spent, view.today, last, view.mode))
+
+
+def milestones_page(db: Database, view: View) -> dict[str, Any]:
+    """Return what the page shows, without its charts."""
+    del db
+    rows = view.cached(all_milestone_rows)
     advice = {advised.code: advised for advised in view.cached(advice_rows)}
     return {
-        "milestones": sorted(rows, key=lambda row: not advice[row.code].needs_decision),
-        "open": [row for row in rows if row.status != "proven"],
+        "milestones": rows,
+        "standing": " ".join(standing_sentences({row.code: row.status for row in rows})),
         "advice": advice,
         "nothing": describe_nothing_pending(tuple(advice.values())),
         "asking": tuple(advised for advised in advice.values() if advised.needs_decision),

@@ -62,8 +62,8 @@ def pressing_first(rows: Sequence[AdviceRow]) -> tuple[AdviceRow, ...]:
 def describe_nothing_pending(rows: Sequence[AdviceRow]) -> str:
     """Return the text for a page where no decision is needed."""
     if all(row.choice == "continue" for row in rows):
-        return "Nothing now: the numbers advise to continue every milestone."
-    return "Nothing now: wherever the numbers advise anything but to continue, a decision was recorded."
+        return "Nothing to decide now: the numbers advise to continue every milestone."
+    return "Nothing to decide now: wherever the numbers advise anything but to continue, a decision was recorded."
 
 
 def _advice_row(db: Database, verdict: Verdict, recorded: Sequence[RecordedDecision], today: date) -> AdviceRow:

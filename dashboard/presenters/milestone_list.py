@@ -73,6 +73,7 @@ class MilestoneRow:
     hold: str  #: "paused" or "stopped" while such a decision holds, else ""
     decision_reason: str
     spent: str
+    spent_missing: bool  #: whether nothing is recorded
     criteria: tuple[CriterionRow, ...]
     checkin: str  #: the latest, in words; "" for none
 
@@ -139,6 +140,7 @@ def milestone_row(
         hold=DECIDED[decision.choice] if decision and decision.holds(today) else "",
         decision_reason=f"{dates.day(decision.as_of)}: {decision.why}" if decision else "",
         spent=spent_text(spent, milestone.budget),
+        spent_missing=spent is None,
         criteria=tuple(_criterion_row(verdict.code, criterion, verdict.status, mode) for criterion in verdict.criteria),
         checkin=describe_checkin(verdict.checkin, verdict.counts) if verdict.checkin else "",
     )

@@ -48,7 +48,7 @@ def test_the_plan_is_shown_before_anything_is_measured(replay: FlaskClient, valu
         ("M5", "not_started", "not measured"), ("M6", "not_started", "not measured"),
     ]  # fmt: skip
     assert page["plan"].title.startswith("0 of 6 milestones proven")
-    assert page["nothing"] == "Nothing now: the numbers advise to continue every milestone."
+    assert page["nothing"] == "Nothing to decide now: the numbers advise to continue every milestone."
 
 
 def test_before_its_start_a_milestone_has_not_started(live: FlaskClient, values_of: Callable) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -155,3 +156,13 @@ def test_the_printed_page_is_led_to_from_the_answer(client: FlaskClient, get_htm
 def test_a_bound_of_nothing_is_the_same_time(low: float, high: float, said: str) -> None:
     """Nobody reads "0% less"."""
     assert describe_range(low, high, 0) == said
+
+
+def test_each_milestone_has_a_line_under_the_question(example: FlaskClient, get_html: Callable) -> None:
+    """Page one speaks of the whole plan: code, title, computed status, and the time saved where it was measured."""
+    lines = get_html(example, "/").one("div", class_="lines")
+    assert [re.sub(r"\d+%", "N%", text) for text in lines.texts("li")] == [
+        "M1 Receive proven N% less time", "M2 Quarantine proven N% less time", "M3 Deliver once proven N% less time",
+        "M4 Persist at risk N% less time", "M5 Pass not started", "M6 Move not started",
+    ]  # fmt: skip
+    assert "/milestones/M4" in lines.links()

@@ -31,8 +31,9 @@ PLAN = Path(roadmap.__file__).with_name("milestones.toml")
 def test_a_stopped_milestone_shows_both(example: FlaskClient, get_html: Callable) -> None:
     """The computed status and what was decided stand side by side, in the table and on the milestone's own page."""
     table = get_html(example, "/milestones").one("table", class_="plan-table")
-    assert table.texts("td", data_label="Status") == ["proven", "proven", "proven", "at risk", *["not started"] * 2]
-    assert table.texts("td", data_label="PM's view")[2:4] == [
+    statuses = [cell.one("span", class_="chip").text for cell in table.all("td", data_label="Status")]
+    assert statuses == ["proven", "proven", "proven", "at risk", *["not started"] * 2]
+    assert table.texts("td", data_label="Decision")[2:4] == [
         "nothing decided numbers advise: continue",
         "stopped Stopped by Example Owner 31 Dec 2013: Example: the partner leaves numbers advise: change",
     ]
@@ -135,7 +136,7 @@ def test_every_stage_has_a_page(
     text = get_html(client, f"/milestones/{code}").one("section", aria_labelledby="why").text
     assert text.startswith(f"Why {status} ")
     assert "What would change this?" in text
-    assert status in get_html(client, "/milestones").one("section", class_="standing").texts("td", data_label="Status")
+    assert status in get_html(client, "/milestones").one("table", class_="plan-table").texts("span", class_="chip")
 
 
 def test_one_look_is_words_and_two_are_a_line(
@@ -217,9 +218,9 @@ def test_a_milestone_that_people_report_on_has_its_check_ins_beside_the_computed
     db.close()
     client = app_on(store, milestones=plan, built=4).test_client()
     table = get_html(client, "/milestones").one("table", class_="plan-table")
-    assert table.texts("td", data_label="Status")[-1] == "check-ins only"
+    assert table.all("td", data_label="Status")[-1].one("span", class_="chip").text == "check-ins only"
     newest = "17 Feb 2013, Ann: 2 of 12 partners moved: AA is over"
-    assert newest in table.texts("td", data_label="PM's view")[-1]
+    assert newest in table.texts("td", data_label="Decision")[-1]
     page = get_html(client, "/milestones/C1")
     assert page.one("section", aria_labelledby="checkins").texts("li") == [
         newest,

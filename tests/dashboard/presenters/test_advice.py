@@ -44,22 +44,32 @@ def at_risk(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> Flask
 COMMAND = "milepost roadmap decide M4 change --owner NAME --why TEXT"
 
 
-@pytest.mark.parametrize(("page", "rows"), [("/milestones", "milestones"), ("/decisions", "advice")])
-def test_what_to_decide_stands_first_with_its_command(
-    at_risk: FlaskClient, values_of: Callable, page: str, rows: str
-) -> None:
+@pytest.mark.parametrize("page", ["/milestones", "/decisions"])
+def test_what_to_decide_has_its_advice_and_command(at_risk: FlaskClient, values_of: Callable, page: str) -> None:
     """The milestone in need, its status, the advice, and the command with that milestone and that choice."""
     values = values_of(at_risk, page)["page"]
     (row,) = values["asking"]
     assert (row.code, row.status_text, row.last_decision, row.command) == ("M4", "at risk", "", COMMAND)
     assert row.text == "Change something: as it stands, it is at risk of not being proven in time."
-    assert [row.code for row in values[rows]] == ["M4", "M1", "M2", "M3", "M5", "M6"]
 
 
-@pytest.mark.parametrize("page", ["/milestones", "/decisions"])
-def test_a_command_never_breaks_inside_an_option(at_risk: FlaskClient, get_html: Callable, page: str) -> None:
+def test_the_table_of_milestones_has_a_button_where_a_decision_is_needed(
+    at_risk: FlaskClient, get_html: Callable
+) -> None:
+    """Only M4's row has one, it leads to where the decision is made, and a sentence above the table counts them."""
+    page = get_html(at_risk, "/milestones")
+    buttons = page.all("a", class_="button")
+    assert [(button["href"], button.text) for button in buttons] == [("/milestones/M4#decisions", "Decide… on M4")]
+    assert page.one("p", class_="standing-line").text == (
+        "3 of 6 milestones proven: M1, M2, M3. At risk: M4. 1 needs a decision."
+    )
+    rows = page.one("table", class_="plan-table").texts("td", data_label="Decision")
+    assert rows[3] == "Decide… on M4 numbers advise: change"
+
+
+def test_a_command_never_breaks_inside_an_option(at_risk: FlaskClient, get_html: Callable) -> None:
     """Each option with its value is kept on one line, so that a narrow page wraps between them."""
-    (part,) = get_html(at_risk, page).all("article", class_="decision-needed")
+    (part,) = get_html(at_risk, "/decisions").all("article", class_="decision-needed")
     assert part.text == (
         "M4 Persist at risk The numbers alone advise: Change something: as it stands, it is at risk of not being "
         f"proven in time. There is no decision yet. {COMMAND}"
@@ -70,13 +80,14 @@ def test_a_command_never_breaks_inside_an_option(at_risk: FlaskClient, get_html:
 def test_each_milestone_has_its_advice_and_its_page(
     at_risk: FlaskClient, values_of: Callable, get_html: Callable
 ) -> None:
-    """Each row says what the numbers advise and leads to its milestone; below the charts stand the open ones alone."""
+    """Each row says what the numbers advise and leads to its milestone, in the order of the plan."""
     values = values_of(at_risk, "/milestones")["page"]
-    assert [values["advice"][row.code].choice for row in values["milestones"]] == ["change", *["continue"] * 5]
-    assert [row.code for row in values["open"]] == ["M4", "M5", "M6"]
+    assert [values["advice"][row.code].choice for row in values["milestones"]] == [
+        *["continue"] * 3, "change", *["continue"] * 2,
+    ]  # fmt: skip
     heads = get_html(at_risk, "/milestones").all("th", role="rowheader")
     assert [(head["id"], head.one("a")["href"]) for head in heads] == [
-        (code, f"/milestones/{code}") for code in ("M4", "M1", "M2", "M3", "M5", "M6")
+        (code, f"/milestones/{code}") for code in ("M1", "M2", "M3", "M4", "M5", "M6")
     ]
 
 
@@ -98,7 +109,7 @@ def test_a_decision_on_the_same_findings_is_enough(
     page = values_of(app_on(store, built=4).test_client(), "/milestones")["page"]
     assert page["asking"] == ()
     assert page["nothing"] == (
-        "Nothing now: wherever the numbers advise anything but to continue, a decision was recorded."
+        "Nothing to decide now: wherever the numbers advise anything but to continue, a decision was recorded."
     )
     (row,) = (row for row in page["milestones"] if row.code == "M4")
     assert (row.code, row.decision, row.decision_reason) == ("M4", "continued by Ada", "31 Dec 2013: for a reason")
@@ -111,7 +122,7 @@ def test_a_decision_on_other_findings_is_not_enough(
     """Decided when all went well, and at risk since: it is asked for, with what was decided then."""
     store = made_up(moves=True, recovers=90)
     decided(store, date(2013, 10, 13), "M4", "continue")
-    text = get_html(app_on(store, built=4).test_client(), "/milestones").one("article", class_="decision-needed").text
+    text = get_html(app_on(store, built=4).test_client(), "/decisions").one("article", class_="decision-needed").text
     assert "Decided last, on other findings: continued on 13 Oct 2013 by Ada." in text
 
 
@@ -126,7 +137,7 @@ def test_the_pages_say_when_no_decision_is_needed(
     """Where the numbers advise to go on everywhere, both pages say so in their own way."""
     client = app_on(made_up(weeks=2)).test_client()
     page = values_of(client, "/milestones")["page"]
-    assert page["nothing"] == "Nothing now: the numbers advise to continue every milestone."
+    assert page["nothing"] == "Nothing to decide now: the numbers advise to continue every milestone."
     decisions = get_html(client, "/decisions")
     assert not decisions.all("section", aria_labelledby="decide")
     assert decisions.one("pre").text == "milepost roadmap decide CODE CHOICE --owner NAME --why TEXT"

@@ -57,8 +57,8 @@ def test_every_milestone_has_status_reason_and_what_would_change_it(client: Flas
     """The plan's milestones stand with computed status, reasons and what would change them."""
     rows = rows_of(values_of, client)
     assert [(row.code, row.status, row.slip) for row in rows.values()] == [
-        ("M2", "missed", "184 days overdue"), ("M3", "missed", "93 days overdue"), ("M4", "stalled", "due today"),
-        ("M1", "proven", "7 days early"), ("M5", "not_started", "not started"), ("M6", "not_started", "not started"),
+        ("M1", "proven", "7 days early"), ("M2", "missed", "184 days overdue"), ("M3", "missed", "93 days overdue"),
+        ("M4", "stalled", "due today"), ("M5", "not_started", "not started"), ("M6", "not_started", "not started"),
     ]  # fmt: skip
     reason = rows["M2"].reasons[1]
     assert reason.text == "not built: it needs service level 2, and level 1 is built today"
