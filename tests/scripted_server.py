@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-#: Steps of a script besides bytes to send and seconds to pause: read a request; read slowly, a byte at a time; wait
-#: until the client closes; reset the connection.
+#: Steps of a script besides bytes to send, seconds to pause, and `(end,)` to read up to these bytes: read a request;
+#: read slowly, a byte at a time; wait until the client closes; reset the connection.
 READ, SLOWLY, HANG, RESET = "read", "slowly", "hang", "reset"
 
 #: Seconds after which a step that waits for a client has failed; far more than any needs.
@@ -81,6 +81,9 @@ class ScriptedServer:
                 elif step == READ:
                     self.requests.append(read_request(peer))
                     self._read.set()
+                elif isinstance(step, tuple):
+                    self.requests.append(read_until(peer, *step))
+                    self._read.set()
                 elif step == SLOWLY:
                     while not self._stopping.wait(0.01):
                         peer.recv(1)
@@ -119,6 +122,14 @@ def read_request(peer):
     while len(body) < length:
         body += peer.recv(65536) or no_more()
     return head + b"\r\n\r\n" + body
+
+
+def read_until(peer, end):
+    """What a client sends, up to bytes with which it ends."""
+    data = b""
+    while not data.endswith(end):
+        data += peer.recv(65536) or no_more()
+    return data
 
 
 def no_more():
