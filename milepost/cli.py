@@ -89,7 +89,7 @@ COMMANDS = {
     ),
     "partner": ("poc.cli.partner", "partner", "List the partners, or release one to which nothing is sent."),
     "capture": (
-        "poc.cli.capture",
+        "poc.cli.migration.capture",
         "capture",
         "Pass on what a monolith sends to a partner, unchanged, and keep it for a comparison.",
     ),

@@ -13,7 +13,7 @@ from poc.capture.journal_reader import FIRST_POSITION, capture_folder, journal_e
 from poc.capture.records import watch_http
 from poc.config.scaffold import create_workspace
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 MONOLITHS = ROOT / "tests" / "monoliths"
 SAMPLE = ROOT / "poc" / "config" / "sample"
 
