@@ -16,6 +16,7 @@ from dashboard import error_pages
 from dashboard.access.guard import check_request
 from dashboard.cache.readers import Readers
 from dashboard.cache.service_reader import ServiceReader
+from dashboard.cache.sources import ScopedSources
 from dashboard.cache.views import Views
 from dashboard.charts.theme import PALETTES
 from dashboard.pages import (
@@ -40,8 +41,16 @@ from dashboard.pages import (
     today,
 )
 from dashboard.pages.markup import format_commands, moment
-from dashboard.pages.navigation import NAVIGATION, TODAY, back_link, current_area, kept_keys
-from dashboard.pages.request import common_keys, current_zone, give_back_reader, page_url, url_or, url_without
+from dashboard.pages.navigation import back_link, current_area, kept_keys, shown_navigation
+from dashboard.pages.request import (
+    common_keys,
+    current_scope,
+    current_zone,
+    give_back_reader,
+    page_url,
+    url_or,
+    url_without,
+)
 from dashboard.pages.static_files import PlotlyScript
 from dashboard.queries.freshness import Lateness, freshness
 from dashboard.security import add_headers, reject_foreign_and_writing
@@ -91,12 +100,13 @@ def create_app(config: Config) -> Flask:
     app.extensions["lateness"] = Lateness(config)
     app.extensions["service"] = ServiceReader(config.service)
     preload = (freshness, *(function for module in PAGES for function in getattr(module, "PRELOAD", ())))
+    app.extensions["scoped_sources"] = ScopedSources(config, lambda: app.extensions["service"])
     app.extensions["views"] = Views(config, preload if config.keep_s is not None else ())
 
     @app.context_processor
     def template_variables() -> dict[str, object]:
         return {
-            "navigation": (TODAY, *NAVIGATION) if config.service is not None else NAVIGATION,
+            "navigation": shown_navigation(config.service is not None, current_scope()),
             "area": current_area(),
             "back_link": back_link(),
             "page_url": page_url,
@@ -116,6 +126,7 @@ def create_app(config: Config) -> Flask:
             "done": g.get("done", ""),
             "visitor": g.get("visitor"),
             "has_accounts": config.access is not None,
+            "scope": current_scope(),
         }
 
     app.before_request(reject_foreign_and_writing if config.access is None else partial(check_request, config.access))
@@ -134,3 +145,4 @@ def close_app(app: Flask) -> None:
     """Close the connections that the dashboard keeps to the store."""
     app.extensions["views"].close()
     app.extensions["readers"].close()
+    app.extensions["scoped_sources"].close()

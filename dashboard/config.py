@@ -5,15 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dashboard.scope import WHOLE, Scope
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date, datetime
     from pathlib import Path
 
     from dashboard.access.settings import Access
-    from dashboard.actions.act import Doer
+    from dashboard.actions.act import Doer, ExactTarget
     from dashboard.repairs import ListHeld, ReadHeld
     from dashboard.service_state import ServiceState
+
+
+def no_target(_act: str, _target: str) -> ExactTarget | None:
+    """Return nothing: without a service no target is known."""
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +39,8 @@ class Config:
     service: Callable[[], ServiceState] | None = None  #: reads what the service has open now; None: there is none
     stopped_jobs: Callable[[], str] | None = None  #: says which background job has stopped; empty while all run
     exchange_notes: Callable[[], Mapping[str, str]] = dict  #: what to say of some exchanges, by their ids
+    scope: Scope = WHOLE  #: the partners that are shown
+    find_target: Callable[[str, str], ExactTarget | None] = no_target  #: what an act, by its name, is to be done to
     access: Access | None = None  #: how people sign in; None: nobody does, and only this machine is served
     doers: Mapping[str, Doer] = field(default_factory=dict)  #: what does each act; none without a service
     list_held: ListHeld | None = None  #: lists the files with quarantined rows; None: there is no service

@@ -10,11 +10,13 @@ from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
 from dashboard.access.errors import AccessUnusable
+from dashboard.cache.sources import SEE_THE_LOG
 from dashboard.errors import NothingYet, StillReading
 from dashboard.pages.navigation import current_heading
-from dashboard.pages.request import message_page, settings
+from dashboard.pages.request import current_scope, message_page, settings
 from metrics.errors import MetricsError
 from roadmap.errors import PlanError
+from roadmap.wording.sentences import sentence
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -57,6 +59,8 @@ def still_reading(_: Exception) -> tuple[str, int, dict[str, str]]:
 
 def unreadable(error: Exception) -> tuple[str, int]:
     """Show which file cannot be read and what to do, without a traceback."""
+    if not current_scope().is_whole:
+        return message_page("The measurements cannot be read", [sentence(SEE_THE_LOG)]), 503
     text = str(error)
     store = settings().store
     if isinstance(error, sqlite3.DatabaseError):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date
 
-    from dashboard.actions.act import Doer
+    from dashboard.actions.act import Doer, ExactTarget
     from milepost.context import WorkspaceContext
     from poc.cli.console import Done
     from poc.cli.operations.repair import EditReader
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 #: The number of a row in the name of a field.
 NUMBER = re.compile(r"[0-9]{1,18}")
+
+#: The acts that are done to one exchange.
+EXCHANGE_ACTS = frozenset({"resend", "arrived", "give_up", "discard_file", "replay", "discard_rows"})
 
 
 def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
@@ -70,6 +73,30 @@ def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
     )
     doers["discard_rows"] = lambda target, fields, _who: repair.discard_rows(context, target, (), fields["why"])
     return {name: answer_in_words(doer) for name, doer in doers.items()}
+
+
+def find_target(context: WorkspaceContext, act: str, target: str) -> ExactTarget | None:
+    """Return what an act would be done to, exactly; None where there is no such partner or exchange."""
+    from contextlib import closing
+
+    from dashboard.actions.act import ExactTarget
+    from poc.alerts.read_ledger import open_ledger_read_only
+    from poc.errors import ExchangeError
+    from poc.ledger.lookup import find_by_prefix
+
+    if act in {"release", "resend"} and target in context.workspace.partners:
+        return ExactTarget(partner=target, target=target)
+    if act not in EXCHANGE_ACTS:
+        return None
+    try:
+        ledger = open_ledger_read_only(context.workspace.ledger)
+        if ledger is None:
+            return None
+        with closing(ledger):
+            entry = find_by_prefix(ledger, target)
+            return ExactTarget(partner=entry.partner, target=entry.exchange_id)
+    except ExchangeError:
+        return None
 
 
 def edits_of_form(fields: Mapping[str, str]) -> EditReader:

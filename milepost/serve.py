@@ -12,7 +12,7 @@ import click
 
 from metrics.process_end import STOP_S
 from metrics.terminal import print_line
-from milepost.acts import make_doers
+from milepost.acts import find_target, make_doers
 from milepost.jobs import JobWatch, reporting_errors
 from milepost.repairs import list_held, read_held
 from milepost.service_state import read_exchange_notes, read_service_state
@@ -199,6 +199,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
         spool=context.workspace.spool if context.clock == "live" else None,
         keep_s=VIEW_KEPT_S,
         doers=make_doers(context),
+        find_target=partial(find_target, context),
         list_held=partial(list_held, context),
         read_held=partial(read_held, context),
         access=make_access(context.workspace.settings.web, context.root),

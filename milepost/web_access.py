@@ -73,5 +73,6 @@ def make_provider(settings: OidcSettings, root: Path) -> Provider:
             name_claim=settings.name_claim,
             roles_claim=settings.roles_claim,
             roles=settings.roles,
+            scopes_claim=settings.scopes_claim,
         )
     )

@@ -1,7 +1,8 @@
 """The database of users, sessions, tokens and the audit log: `var/access.db`, apart from ledger and measurements.
 
 An `act` is one that a form asked for, with what was done; empty while it is under way. A `way` is a sign-in by a
-provider that is under way. `user.subject` is the provider's own id of a person.
+provider that is under way. `user.subject` is the provider's own id of a person. A `scope` is the partners that
+somebody may see, as `dashboard.scope` writes it.
 
 The audit log is only added to: the database refuses to change or delete its rows.
 """
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Stored in SQLite's `user_version`.
-VERSION = 1
+VERSION = 2
 
 #: Seconds that a statement waits for another process.
 LOCK_TIMEOUT_S = 5.0
@@ -32,7 +33,8 @@ CREATE TABLE user (
     role TEXT NOT NULL,
     created_us INTEGER NOT NULL,
     disabled_us INTEGER,
-    subject TEXT NOT NULL DEFAULT ''
+    subject TEXT NOT NULL DEFAULT '',
+    scope TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE way (
     digest BLOB PRIMARY KEY,
@@ -58,7 +60,8 @@ CREATE TABLE token (
     created_us INTEGER NOT NULL,
     expires_us INTEGER,
     revoked_us INTEGER,
-    used_us INTEGER
+    used_us INTEGER,
+    scope TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE failed_sign_in (
     key TEXT PRIMARY KEY,
@@ -81,6 +84,12 @@ CREATE TABLE audit (
 ) STRICT;
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END;
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END;
+"""
+
+#: What brings a database of version 1 to version 2.
+UPGRADE = """\
+ALTER TABLE user ADD COLUMN scope TEXT NOT NULL DEFAULT '';
+ALTER TABLE token ADD COLUMN scope TEXT NOT NULL DEFAULT '';
 """
 
 
@@ -130,10 +139,11 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         return
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("BEGIN IMMEDIATE")
-    if _version(connection) == 0:  # no other process was faster
-        if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-            raise AccessUnusable(f"{path}: another program's database; move it away")
-        for statement in SCHEMA.split(";\n"):
+    version = _version(connection)  # another process may have been faster
+    if version == 0 and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        raise AccessUnusable(f"{path}: another program's database; move it away")
+    if version < VERSION:
+        for statement in (SCHEMA if version == 0 else UPGRADE).split(";\n"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")

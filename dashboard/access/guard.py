@@ -9,7 +9,7 @@ from urllib.parse import quote
 from flask import Response, abort, g, redirect, request, url_for
 
 from dashboard.access.database import read_access
-from dashboard.access.roles import OPEN, TOKEN_KINDS, demand
+from dashboard.access.roles import OPEN, TOKEN_KINDS, demand, is_for_scopes
 from dashboard.access.sessions import find_session
 from dashboard.access.tokens import find_token
 from dashboard.access.users import Visitor
@@ -52,6 +52,8 @@ def check_request(access: Access) -> BaseResponse | None:
         return None  # no such page, or no such method: Flask says which
     if demanded is None or not visitor.may(demanded):
         abort(403, f"{visitor.name} ({visitor.role}) may not do this; it needs the permission “{demanded}”.")
+    if not visitor.scope.is_whole and not is_for_scopes(request.endpoint):
+        abort(403, f"{visitor.name} may see some partners alone; this page is about all of them.")
     if request.method not in READ_METHODS:
         request.max_content_length = request.max_form_memory_size = MAX_UPLOAD_BYTES
         check_form(visitor)
@@ -68,7 +70,7 @@ def find_visitor(access: Access) -> Visitor | None:
         if token is None:
             abort(_unauthorized())
         name = f"{token.label} (token {token.id})"  # a label may be the name of a person
-        return Visitor(name=name, role=token.kind, permissions=TOKEN_KINDS[token.kind], form_key="")
+        return Visitor(name=name, role=token.kind, permissions=TOKEN_KINDS[token.kind], form_key="", scope=token.scope)
     if cookie is None:
         return None
     with read_access(access.path) as connection:
@@ -76,7 +78,9 @@ def find_visitor(access: Access) -> Visitor | None:
     if session is None:
         return None
     user = session.user
-    return Visitor(name=user.name, role=user.role, permissions=user.permissions, form_key=session.form_key)
+    return Visitor(
+        name=user.name, role=user.role, permissions=user.permissions, form_key=session.form_key, scope=user.scope
+    )
 
 
 def check_form(visitor: Visitor) -> None:

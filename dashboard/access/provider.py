@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from dashboard.access.errors import AccessRefused, ProviderFailed
+from dashboard.scope import PARTNER_WORD, WHOLE, Scope, parse_scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,6 +45,7 @@ class ProviderSettings:
     name_claim: str
     roles_claim: str
     roles: Mapping[str, str]  #: value of the claim to role here, the first that applies
+    scopes_claim: str = ""  #: lists the partners that a person may see; "": the account here says it
 
 
 @dataclass(slots=True)
@@ -115,6 +117,22 @@ class Provider:
         if role is None:
             raise AccessRefused(f"your account has none of the roles here: {', '.join(self.settings.roles)}")
         return role
+
+    def scope_of(self, claims: Mapping[str, Any]) -> Scope | None:
+        """Return the partners that the claims let a person see; None where the settings name no claim for them.
+
+        Raises:
+            AccessRefused: the claims name no partner.
+        """
+        if not self.settings.scopes_claim:
+            return None
+        values = texts_of(claims.get(self.settings.scopes_claim))
+        if "all" in values:
+            return WHOLE
+        words = [value for value in values if PARTNER_WORD.fullmatch(value)]
+        if not words:
+            raise AccessRefused("your account may see none of the partners here")
+        return parse_scope(words)
 
     def name_of(self, claims: Mapping[str, Any]) -> str:
         """Return the name that the claims give, else the provider's id of the person.

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from dashboard.access.audit import record_act
 from dashboard.access.database import change_access
 from dashboard.access.errors import AccessRefused, ProviderFailed
+from dashboard.access.roles import WHOLE_ROLES
 from dashboard.access.sessions import begin_session, digest
-from dashboard.access.users import NAME, Actor
+from dashboard.access.users import NAME, Actor, change_scope, get_user
 
 if TYPE_CHECKING:
     import sqlite3
@@ -81,6 +82,7 @@ def end_way(
     subject = str(claims["sub"])
     try:
         role, name = provider.role_of(claims), provider.name_of(claims)
+        scope = None if role in WHOLE_ROLES else provider.scope_of(claims)
     except AccessRefused:
         with change_access(path) as connection:
             _end_sessions(connection, subject)
@@ -88,7 +90,10 @@ def end_way(
     if not NAME.fullmatch(name):
         raise AccessRefused(f"the name {name!r} cannot be used here; choose another `name_claim`")
     with change_access(path) as connection:
-        _note_user(connection, Actor(name, address, now_us), role, subject)
+        actor = Actor(name, address, now_us)
+        _note_user(connection, actor, role, subject)
+        if scope is not None and scope != get_user(connection, name).scope:
+            change_scope(connection, actor, name, scope)
         return begin_session(connection, name, address, now_us), target
 
 

@@ -29,6 +29,9 @@ TOKEN_KINDS: Mapping[str, frozenset[str]] = {
     "operate": frozenset({"read", "monitor", "operate"}),
 }
 
+#: The roles of people who see every partner; they have no scope.
+WHOLE_ROLES = frozenset({"admin"})
+
 #: For everybody: what a browser needs before anybody has signed in, and the checks of a load balancer.
 OPEN = ""
 
@@ -79,6 +82,50 @@ DEMANDS: Mapping[str, str] = {
     "static_files.plotly_js": "read",
     "today.page": "read",
 }
+
+#: The endpoints for people whose scope is some partners: what they show and do covers these partners alone. Any other
+#: is refused to them.
+SCOPED_ENDPOINTS = frozenset(
+    {
+        "acts.arrived",
+        "acts.discard_file",
+        "acts.discard_rows",
+        "acts.give_up",
+        "acts.release",
+        "acts.replay",
+        "acts.resend",
+        "charts.as_csv",
+        "charts.as_json",
+        "failures.page",
+        "home.page",
+        "method.page",
+        "milestones.detail",
+        "milestones.page",
+        "partners.as_csv",
+        "partners.detail",
+        "partners.page",
+        "quarantine.as_csv",
+        "quarantine.as_json",
+        "quarantine.page",
+        "repairs.detail",
+        "repairs.page",
+        "report.page",
+        "report.style",
+        "run_downloads.as_csv",
+        "run_downloads.as_json",
+        "runs.detail",
+        "runs.page",
+        "search.page",
+        "static_files.metrics",
+        "static_files.plotly_js",
+        "today.page",
+    }
+)
+
+
+def is_for_scopes(endpoint: str) -> bool:
+    """Return whether somebody who may see some partners alone may use an endpoint."""
+    return endpoint in SCOPED_ENDPOINTS
 
 
 def demand(endpoint: str | None) -> str | None:

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 from dashboard.access.audit import record_act
 from dashboard.access.database import change_access
 from dashboard.access.passwords import is_password
+from dashboard.access.roles import WHOLE_ROLES
 from dashboard.access.users import Actor, User
+from dashboard.scope import WHOLE, Scope
 
 if TYPE_CHECKING:
     import sqlite3
@@ -95,14 +97,17 @@ def begin_session(connection: sqlite3.Connection, name: str, address: str, now_u
 def find_session(connection: sqlite3.Connection, secret: str, now_us: int) -> Session | None:
     """Return the session of a cookie; None where there is none, it has ended, or its user is disabled."""
     row = connection.execute(
-        "SELECT user.name, user.role, user.created_us, session.form_key FROM session JOIN user ON user.name = "
-        "session.user WHERE session.digest = ? AND session.expires_us > ? AND user.disabled_us IS NULL",
+        "SELECT user.name, user.role, user.created_us, user.scope, session.form_key "
+        "FROM session JOIN user ON user.name = session.user "
+        "WHERE session.digest = ? AND session.expires_us > ? AND user.disabled_us IS NULL",
         (digest(secret), now_us),
     ).fetchone()
     if row is None:
         return None
-    name, role, created_us, form_key = row
-    return Session(User(name=name, role=role, created_us=created_us, disabled_us=None), form_key)
+    name, role, created_us, scope, form_key = row
+    seen = WHOLE if role in WHOLE_ROLES else Scope.from_text(scope)
+    user = User(name=name, role=role, created_us=created_us, disabled_us=None, scope=seen)
+    return Session(user, form_key)
 
 
 def sign_out(connection: sqlite3.Connection, secret: str) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from dashboard.access.audit import AuditEntry, record_act
 from dashboard.access.errors import AccessRefused
 from dashboard.access.passwords import hash_password
-from dashboard.access.roles import ROLES
+from dashboard.access.roles import ROLES, WHOLE_ROLES
+from dashboard.scope import NOTHING, WHOLE, Scope
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,6 +27,7 @@ class User:
     role: str
     created_us: int
     disabled_us: int | None
+    scope: Scope = WHOLE
 
     @property
     def permissions(self) -> frozenset[str]:
@@ -57,6 +59,7 @@ class Visitor:
     role: str
     permissions: frozenset[str]
     form_key: str
+    scope: Scope = NOTHING
 
     def may(self, permission: str) -> bool:
         """Return whether they may do something."""
@@ -65,8 +68,11 @@ class Visitor:
 
 def list_users(connection: sqlite3.Connection) -> list[User]:
     """Return all accounts by name."""
-    rows = connection.execute("SELECT name, role, created_us, disabled_us FROM user ORDER BY name")
-    return [User(name=name, role=role, created_us=at_us, disabled_us=off_us) for name, role, at_us, off_us in rows]
+    rows = connection.execute("SELECT name, role, created_us, disabled_us, scope FROM user ORDER BY name")
+    return [
+        User(name=name, role=role, created_us=at_us, disabled_us=off_us, scope=Scope.from_text(scope))
+        for name, role, at_us, off_us, scope in rows
+    ]
 
 
 def get_user(connection: sqlite3.Connection, name: str) -> User:
@@ -78,20 +84,23 @@ def get_user(connection: sqlite3.Connection, name: str) -> User:
     return users[name.casefold()]
 
 
-def add_user(connection: sqlite3.Connection, actor: Actor, name: str, role: str, password: str) -> None:
+def add_user(
+    connection: sqlite3.Connection, actor: Actor, name: str, role: str, password: str, scope: Scope = WHOLE
+) -> None:
     """Add an account. Raises AccessRefused where the name is taken or a value cannot be used."""
     if not NAME.fullmatch(name):
         raise AccessRefused(
             f"user {name!r}: a name has 1 to 100 letters, digits and `._@+-`, the first a letter or digit"
         )
-    _check_role(role)
+    _check_role(role, scope)
     if any(user.name.casefold() == name.casefold() for user in list_users(connection)):
         raise AccessRefused(f"user {name!r} is there already; `milepost user passwd` changes its password")
     connection.execute(
-        "INSERT INTO user (name, password, role, created_us) VALUES (?, ?, ?, ?)",
-        (name, hash_password(password), role, actor.now_us),
+        "INSERT INTO user (name, password, role, created_us, scope) VALUES (?, ?, ?, ?, ?)",
+        (name, hash_password(password), role, actor.now_us, scope.text),
     )
-    record_act(connection, actor.entry("user added", name, role=role))
+    limit = {} if scope.is_whole else {"scope": str(scope)}
+    record_act(connection, actor.entry("user added", name, role=role, **limit))
 
 
 def change_password(connection: sqlite3.Connection, actor: Actor, name: str, password: str) -> None:
@@ -107,10 +116,19 @@ def change_password(connection: sqlite3.Connection, actor: Actor, name: str, pas
 def change_role(connection: sqlite3.Connection, actor: Actor, name: str, role: str) -> None:
     """Give an account another role. Raises AccessRefused."""
     user = get_user(connection, name)
-    _check_role(role)
+    _check_role(role, user.scope)
     connection.execute("UPDATE user SET role = ? WHERE name = ?", (role, user.name))
     _end_sessions(connection, user)
     record_act(connection, actor.entry("role changed", user.name, before=user.role, after=role))
+
+
+def change_scope(connection: sqlite3.Connection, actor: Actor, name: str, scope: Scope) -> None:
+    """Let an account see these partners and no others. Raises AccessRefused."""
+    user = get_user(connection, name)
+    _check_role(user.role, scope)
+    connection.execute("UPDATE user SET scope = ? WHERE name = ?", (scope.text, user.name))
+    _end_sessions(connection, user)
+    record_act(connection, actor.entry("scope changed", user.name, before=str(user.scope), after=str(scope)))
 
 
 def disable_user(connection: sqlite3.Connection, actor: Actor, name: str) -> None:
@@ -125,6 +143,10 @@ def _end_sessions(connection: sqlite3.Connection, user: User) -> None:
     connection.execute("DELETE FROM session WHERE user = ?", (user.name,))
 
 
-def _check_role(role: str) -> None:
+def _check_role(role: str, scope: Scope) -> None:
     if role not in ROLES:
         raise AccessRefused(f"role {role!r} does not exist; roles: {', '.join(ROLES)}")
+    if role in WHOLE_ROLES and not scope.is_whole:
+        raise AccessRefused(
+            f"role {role} is for the whole workspace; `milepost user scope NAME all` lifts the limit to some partners"
+        )

@@ -18,6 +18,18 @@ class NotDone(Exception):
     """An act could not be done; the message says why and what to do. Nothing was changed."""
 
 
+class NoSuchTarget(NotDone):
+    """What the act is to be done to does not exist, or is not of the partners that the person may see."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExactTarget:
+    """What an act is done to: its partner, and the text that names it and nothing else."""
+
+    partner: str
+    target: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """What a person fills in. `kind` is the type of the HTML input; `select` has choices."""

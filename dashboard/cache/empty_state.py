@@ -37,5 +37,5 @@ def no_runs(db: Database, plan: Plan, clock: str) -> NothingYet:
     if next(db.query("SELECT EXISTS (SELECT 1 FROM run) AS found"))["found"]:
         text = "The first run has started and not ended. This command lists the runs in progress:"
         return NothingYet("No run has ended yet", text, "milepost status")
-    first = min(plan.milestones, key=lambda milestone: milestone.start)
-    return NothingYet(f"No runs yet on {first.code}", *FIRST_RUN_HINTS[clock])
+    first = min(plan.milestones, key=lambda milestone: milestone.start, default=None)
+    return NothingYet(f"No runs yet on {first.code}" if first else "No runs yet", *FIRST_RUN_HINTS[clock])

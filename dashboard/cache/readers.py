@@ -12,12 +12,15 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dashboard.cache.scoped_store import open_scoped
+from dashboard.scope import WHOLE, Scope
 from metrics.store.change_detector import ChangeDetector
-from metrics.store.database import Snapshot, open_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
     from pathlib import Path
+
+    from metrics.store.database import Snapshot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +38,8 @@ class Readers:
     connection is.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, scope: Scope = WHOLE) -> None:
+        self._path, self._scope = path, scope
         self._changes = ChangeDetector(path)
         self._lock = threading.Lock()
         self._idle: list[Reader] = []
@@ -46,7 +49,7 @@ class Readers:
         """Return an idle reader or a new one; `give_back` takes it at the end of the request.
 
         Raises:
-            StoreMissing, StoreDamaged: as for `open_snapshot`.
+            StoreMissing, StoreDamaged: as for `open_scoped`.
         """
         reader = self._take_idle()
         if reader is not None:
@@ -55,7 +58,7 @@ class Readers:
                 return reader
             reader.db.close()  # the store changed before its snapshot was taken
         version = self._changes.version()
-        return Reader(db=open_snapshot(self._path, check_same_thread=False), version=version)
+        return Reader(db=open_scoped(self._path, self._scope, check_same_thread=False), version=version)
 
     def _take_idle(self) -> Reader | None:
         """Return an idle reader of the store as it is, if there is one; close those of the store as it was."""

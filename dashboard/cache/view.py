@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
-from metrics.store.database import empty_store, open_snapshot
+from dashboard.cache.scoped_store import open_scoped
+from dashboard.scope import WHOLE, Scope
+from metrics.store.database import empty_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -34,6 +36,7 @@ class View:
     built: int
     store: Path | None  #: the metrics database; None: there is none yet, and an empty one is read instead
     as_of: date | None = None  #: the day asked for; None: today
+    scope: Scope = WHOLE  #: the partners that it covers
     _values: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
     _open: list[Database] = field(default_factory=list, compare=False, repr=False)  #: the snapshot in use, if any
     _lock: threading.RLock = field(default_factory=threading.RLock, compare=False, repr=False)
@@ -57,7 +60,7 @@ class View:
             if self._open:
                 yield self._open[-1]
                 return
-            opened = db or (open_snapshot(self.store) if self.store else empty_store(self.mode))
+            opened = db or (open_scoped(self.store, self.scope) if self.store else empty_store(self.mode))
             with nullcontext(opened) if db else closing(opened):
                 self._open.append(opened)
                 try:

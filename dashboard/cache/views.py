@@ -17,12 +17,14 @@ from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from dashboard.cache.empty_state import no_runs, no_store
+from dashboard.cache.scoped_plan import scope_plan
+from dashboard.cache.scoped_store import open_scoped
 from dashboard.cache.view import View, first_day
 from dashboard.errors import NoSuchDay, NothingYet, StillReading
 from metrics.errors import MetricsError, StoreDamaged, StoreMissing
 from metrics.question import block_days
 from metrics.store.change_detector import ChangeDetector
-from metrics.store.database import clock_of, empty_store, open_snapshot
+from metrics.store.database import clock_of, empty_store
 from metrics.store.series import last_evidence_day
 from roadmap.errors import PlanError
 from roadmap.judge.evaluate import judge_all, judge_as_of
@@ -154,7 +156,7 @@ class Views:
         if self._plan_alone is None or self._plan_alone.version != version:
             plan, config = self._plan(), self._config
             store: Path | None = config.store
-            begins = min(milestone.start for milestone in plan.milestones)
+            begins = min((milestone.start for milestone in plan.milestones), default=date.min)
             today = config.today() if config.clock == "live" and config.today else begins
             try:
                 db: Database = self._open()
@@ -261,15 +263,16 @@ class Views:
         config = self._config
         return View(
             plan=plan, verdicts=verdicts, today=today, mode=config.clock, built=config.built, store=config.store,
-            as_of=as_of,
+            as_of=as_of, scope=config.scope,
         )  # fmt: skip
 
     def _plan(self) -> Plan:
-        return load_plan(self._config.milestones, block_days(self._config.clock))
+        plan = load_plan(self._config.milestones, block_days(self._config.clock))
+        return scope_plan(plan, self._config.scope)
 
     def _open(self) -> Database:
         try:
-            db = open_snapshot(self._config.store)
+            db = open_scoped(self._config.store, self._config.scope)
         except StoreMissing as error:
             raise no_store(self._config.clock) from error
         clock = clock_of(db)

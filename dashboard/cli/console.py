@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dashboard.access.users import Actor
+    from dashboard.scope import Scope
+
+SCOPE = click.option(
+    "--scope",
+    "words",
+    metavar="partner:PARTNER",
+    multiple=True,
+    help="The only partners to see, one each; all partners without it.",
+)
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -61,6 +70,17 @@ def read_password() -> str:
     if sys.stdin.isatty():
         return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
     return sys.stdin.readline().rstrip("\r\n")
+
+
+def scope_of_words(words: tuple[str, ...]) -> Scope:
+    """Return the scope of the words of a command. Raises AccessRefused for a word that is none."""
+    from dashboard.access.errors import AccessRefused
+    from dashboard.scope import parse_scope
+
+    try:
+        return parse_scope(words)
+    except ValueError as error:
+        raise AccessRefused(str(error)) from error
 
 
 def day_text(time_us: int | None) -> str:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from dashboard.access.roles import TOKEN_KINDS
-from dashboard.cli.console import AS_JSON, accounts_path, changing_accounts, day_text, print_done
+from dashboard.cli.console import (
+    AS_JSON,
+    SCOPE,
+    accounts_path,
+    changing_accounts,
+    day_text,
+    print_done,
+    scope_of_words,
+)
 from metrics.terminal import print_line
 
 if TYPE_CHECKING:
@@ -28,17 +36,19 @@ def token() -> None:
 @click.argument("label")
 @click.option("--kind", type=click.Choice(tuple(TOKEN_KINDS)), required=True, help="What it is for.")
 @click.option("--days", type=click.IntRange(1, 3650), help="Days until it expires; never without it.")
+@SCOPE
 @AS_JSON
 @click.pass_obj
-def add(context: CliContext, label: str, kind: str, days: int | None, as_json: bool) -> None:
+def add(context: CliContext, label: str, kind: str, days: int | None, words: tuple[str, ...], as_json: bool) -> None:
     """Add a token, LABEL for people, and print it: it is not shown again."""
     import json
 
     from dashboard.access.tokens import add_token
 
+    scope = scope_of_words(words or ("all",))
     with changing_accounts(context) as (connection, actor):
         expires_us = actor.now_us + days * DAY_US if days else None
-        number, secret = add_token(connection, actor, label, kind, expires_us)
+        number, secret = add_token(connection, actor, label, kind, expires_us, scope)
     if as_json:
         click.echo(json.dumps({"id": number, "token": secret}))
         return
@@ -60,11 +70,12 @@ def list_all(context: CliContext, as_json: bool) -> None:
     with read_access(accounts_path(context.root)) as connection:
         tokens = list_tokens(connection)
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in tokens], indent=2))
+        click.echo(json.dumps([asdict(one) | {"scope": str(one.scope)} for one in tokens], indent=2))
         return
     for one in tokens:
         state = f"revoked on {day_text(one.revoked_us)}" if one.revoked_us else f"expires: {day_text(one.expires_us)}"
-        print_line(f"{one.id}  {one.label} ({one.kind}); {state}; last used: {day_text(one.used_us)}")
+        limit = "" if one.scope.is_whole else f", sees {one.scope}"
+        print_line(f"{one.id}  {one.label} ({one.kind}{limit}); {state}; last used: {day_text(one.used_us)}")
     if not tokens:
         print_line("There is no token yet; `milepost token add LABEL --kind KIND` makes one.")
 

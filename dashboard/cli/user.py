@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from dashboard.access.roles import ROLES
-from dashboard.cli.console import AS_JSON, accounts_path, changing_accounts, day_text, print_done, read_password
+from dashboard.cli.console import (
+    AS_JSON,
+    SCOPE,
+    accounts_path,
+    changing_accounts,
+    day_text,
+    print_done,
+    read_password,
+    scope_of_words,
+)
 from metrics.terminal import print_line
 
 if TYPE_CHECKING:
@@ -29,16 +38,18 @@ def user() -> None:
 @user.command("add")
 @click.argument("name")
 @ROLE
+@SCOPE
 @AS_JSON
 @click.pass_obj
-def add(context: CliContext, name: str, role: str, as_json: bool) -> None:
+def add(context: CliContext, name: str, role: str, words: tuple[str, ...], as_json: bool) -> None:
     """Add the account NAME."""
     from dashboard.access.users import add_user
 
+    scope = scope_of_words(words or ("all",))
     password = read_password()
     with changing_accounts(context) as (connection, actor):
-        add_user(connection, actor, name, role, password)
-    print_done(f"{name} can sign in as {role}.", {"name": name, "role": role}, as_json=as_json)
+        add_user(connection, actor, name, role, password, scope)
+    print_done(f"{name} can sign in as {role}.", {"name": name, "role": role, "scope": str(scope)}, as_json=as_json)
 
 
 @user.command("passwd")
@@ -71,6 +82,23 @@ def set_role(context: CliContext, name: str, role: str, as_json: bool) -> None:
     print_done(f"{name} is {role}; its sessions have ended.", {"name": name, "role": role}, as_json=as_json)
 
 
+@user.command("scope")
+@click.argument("name")
+@click.argument("words", metavar="partner:PARTNER...|all", nargs=-1, required=True)
+@AS_JSON
+@click.pass_obj
+def set_scope(context: CliContext, name: str, words: tuple[str, ...], as_json: bool) -> None:
+    """Let NAME see these partners and no trace of others, and end its sessions; `all` lifts the limit."""
+    from dashboard.access.users import change_scope
+
+    scope = scope_of_words(words)
+    with changing_accounts(context) as (connection, actor):
+        change_scope(connection, actor, name, scope)
+    print_done(
+        f"{name} may see: {scope}; its sessions have ended.", {"name": name, "scope": str(scope)}, as_json=as_json
+    )
+
+
 @user.command("off")
 @click.argument("name")
 @AS_JSON
@@ -98,10 +126,11 @@ def list_accounts(context: CliContext, as_json: bool) -> None:
     with read_access(accounts_path(context.root)) as connection:
         users = list_users(connection)
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in users], indent=2))
+        click.echo(json.dumps([asdict(one) | {"scope": str(one.scope)} for one in users], indent=2))
         return
     for one in users:
         state = "" if one.disabled_us is None else f", disabled on {day_text(one.disabled_us)}"
-        print_line(f"{one.name}: {one.role}{state}")
+        limit = "" if one.scope.is_whole else f", sees {one.scope}"
+        print_line(f"{one.name}: {one.role}{limit}{state}")
     if not users:
         print_line("There is no account yet; `milepost user add NAME --role ROLE` makes one.")

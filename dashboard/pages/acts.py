@@ -8,7 +8,7 @@ from flask import Blueprint, abort, g, redirect, render_template, request
 
 from dashboard.access.guard import local_target
 from dashboard.access.users import Actor
-from dashboard.actions.act import ACTS, NotDone
+from dashboard.actions.act import ACTS, NoSuchTarget, NotDone
 from dashboard.actions.perform import Order, perform, text_of
 from dashboard.pages.request import settings
 
@@ -48,6 +48,8 @@ def _view(act: Act) -> Callable[[], Response | tuple[str, int]]:
         actor = Actor(visitor.name, request.remote_addr or "", access.now_us())
         try:
             perform(access.path, order, doer, actor)
+        except NoSuchTarget as error:
+            return _problem(act, str(error), back, 404)
         except NotDone as error:
             return _problem(act, str(error), back, 409)
         response = redirect(back, 303)

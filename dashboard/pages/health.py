@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from flask import Blueprint, Response, current_app, g
+from flask import Blueprint, Response
 
-from dashboard.pages.request import settings
+from dashboard.pages.request import current_scope, whole_source
 from dashboard.service_state import ServiceUnreadable
 from metrics.errors import MetricsError, StoreMissing
 from metrics.store.database import clock_of, open_reader
@@ -33,12 +33,12 @@ def live() -> Response:
 @blueprint.get("/ready")
 def ready() -> Response:
     """Return 200 while the databases can be read and the background jobs run, otherwise 503 with the reasons."""
-    service = cast("ServiceReader", current_app.extensions["service"])
-    reasons = list(reasons_not_ready(settings(), service))
+    whole = whole_source()
+    reasons = list(reasons_not_ready(whole.config, whole.service))
     if not reasons:
         return Response("ready\n", mimetype="text/plain", headers=NOT_CACHED)
-    if settings().access is not None and not g.get("visitor"):
-        reasons = ["sign in, or send a token, to see why"]  # the reasons name files of this machine
+    if not current_scope().is_whole:
+        reasons = ["sign in, or send a token, to see why"]  # the reasons name files and partners
     text = "".join(f"not ready: {reason}\n" for reason in reasons)
     return Response(text, status=503, mimetype="text/plain", headers=NOT_CACHED)
 

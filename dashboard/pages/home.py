@@ -6,7 +6,7 @@ from flask import Blueprint, render_template
 
 from dashboard.pages import charts, links
 from dashboard.pages.milestones import all_milestone_rows
-from dashboard.pages.request import get_view, page_url, read_query, settings, url_or
+from dashboard.pages.request import get_view, message_page, page_url, read_query, settings, url_or
 from dashboard.pages.today import measured_partners, state_for_page
 from dashboard.presenters import home, problems
 from roadmap.wording import gains, sentences
@@ -20,6 +20,8 @@ def page() -> str:
     choices = charts.FAULTS_BY_CLOCK[settings().clock]
     query = read_query({"faults": choices})
     view = get_view(query)
+    if not view.plan.milestones:
+        return message_page("Worth it?", ["No milestone of the plan is about these partners."])
     faults = query.value("faults", choices[0])
     home_page = view.cached(home.home_page)
     links_by_faults = tuple(

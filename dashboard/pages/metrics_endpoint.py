@@ -10,12 +10,14 @@ from contextlib import closing
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
+from dashboard.cache.scoped_plan import scope_plan
+from dashboard.cache.scoped_store import open_scoped
 from dashboard.service_state import ServiceUnreadable
 from metrics.errors import StoreDamaged, StoreMissing
 from metrics.export.openmetrics import metric_families, plan_valid_family, render, status_family, workspace_family
 from metrics.export.service_gauges import GAUGES, breaker_family, gauge_families
 from metrics.question import block_days
-from metrics.store.database import clock_of, open_reader
+from metrics.store.database import clock_of
 from metrics.store.series import last_evidence_day as replayed_today
 from roadmap.errors import PlanError
 from roadmap.judge.evaluate import judge_all
@@ -39,7 +41,7 @@ def exposition(config: Config, service: ServiceReader, accept: str) -> tuple[byt
     """
     families: list[Metric] = [workspace_family(config.workspace_name, config.clock), *service_families(service)]
     try:
-        db = open_reader(config.store)
+        db = open_scoped(config.store, config.scope)
     except StoreMissing:
         return render([*families, *_plan_families(config, None)], accept)
     with closing(db):
@@ -55,7 +57,7 @@ def _plan_families(config: Config, db: Database | None) -> list[Metric]:
     """Return whether the plan is valid, and the status of its milestones once a run was measured."""
     statuses: list[Metric] = []
     try:
-        plan = load_plan(config.milestones, block_days(config.clock))
+        plan = scope_plan(load_plan(config.milestones, block_days(config.clock)), config.scope)
         last = replayed_today(db) if db else None
         if db and last is not None:
             today = config.today() if config.clock == "live" and config.today else date.fromisoformat(last)

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from flask import g, request
 
+from dashboard.access.roles import is_for_scopes
 from dashboard.filters.parse import KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dashboard.scope import Scope
 
 #: Keys that filter groups of runs: failures, and quarantined rows.
 GROUP_KEYS = ("side", "partner", "feed", "faults", "range", "from", "to")
@@ -66,6 +68,12 @@ def kept_keys(endpoint: str) -> dict[str, str]:
     if endpoint == request.endpoint or endpoint == current_area() == "partners.page":
         return {}
     return {key: kept[key] for key in KEPT.get(endpoint, ()) if key in kept}
+
+
+def shown_navigation(has_service: bool, scope: Scope) -> tuple[tuple[str, str], ...]:
+    """Return the endpoints and labels of the navigation for somebody; a scope leaves out pages about all partners."""
+    entries = (TODAY, *NAVIGATION) if has_service else NAVIGATION
+    return tuple(entry for entry in entries if scope.is_whole or is_for_scopes(entry[0]))
 
 
 def current_area() -> str:

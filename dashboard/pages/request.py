@@ -7,10 +7,12 @@ from urllib.parse import urlencode
 
 from flask import abort, current_app, g, render_template, request, url_for
 
+from dashboard.cache.sources import Source
 from dashboard.errors import NoSuchDay, NothingYet
 from dashboard.filters import query_string
 from dashboard.filters.time_zone import UTC_ZONE, find_zone
 from dashboard.queries.freshness import FreshnessLine, freshness
+from dashboard.scope import NOTHING, WHOLE, Scope
 from roadmap.wording import numbers
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from dashboard.cache.readers import Reader, Readers
+    from dashboard.cache.service_reader import ServiceReader
+    from dashboard.cache.sources import ScopedSources
     from dashboard.cache.view import View
     from dashboard.cache.views import Views
     from dashboard.config import Config
@@ -26,14 +30,42 @@ if TYPE_CHECKING:
     from dashboard.queries.freshness import Lateness
 
 
+def current_scope() -> Scope:
+    """Return the partners that this request may see: all where nobody signs in, none before somebody has."""
+    if current_app.config["MILEPOST"].access is None:
+        return WHOLE
+    visitor = g.get("visitor")
+    return visitor.scope if visitor else NOTHING
+
+
+def source() -> Source:
+    """Return what this request may read."""
+    scope = current_scope()
+    if not scope.is_whole:
+        return cast("ScopedSources", current_app.extensions["scoped_sources"]).of(scope)
+    return whole_source()
+
+
+def whole_source() -> Source:
+    """Return everything there is to read, for what shows none of it: the checks of a load balancer."""
+    parts = current_app.extensions
+    config = cast("Config", current_app.config["MILEPOST"])
+    return Source(config=config, views=parts["views"], readers=parts["readers"], service=parts["service"])
+
+
 def settings() -> Config:
-    """Return the settings of the running app."""
-    return cast("Config", current_app.config["MILEPOST"])
+    """Return the settings of the running app, as this request may use them."""
+    return source().config
 
 
 def views() -> Views:
-    """Return the views of the running app."""
-    return cast("Views", current_app.extensions["views"])
+    """Return the views that this request may see."""
+    return source().views
+
+
+def service_reader() -> ServiceReader:
+    """Return the reader of what this request may see of the service's state."""
+    return source().service
 
 
 def read_query(known: Mapping[str, Sequence[str] | None] | None = None, *, strict: bool = False) -> Query:
@@ -75,7 +107,7 @@ def freshness_line(view: View) -> FreshnessLine:
         runs=numbers.plural(fresh.runs, "run"),
         source=fresh.source,
         has_list=fresh.has_list,
-        late=lateness.text(),
+        late=lateness.text() if view.scope.is_whole else "",  # what waits may be of any partner
         input_note=fresh.input_note,
     )
 
@@ -97,7 +129,8 @@ def _view(query: Query, *, strict: bool) -> View:
 def database() -> Database:
     """Return the metrics database, read-only and as of one moment for the whole request."""
     if "reader" not in g:
-        g.reader = cast("Readers", current_app.extensions["readers"]).take()
+        g.readers = source().readers
+        g.reader = g.readers.take()
     return cast("Reader", g.reader).db
 
 
@@ -105,7 +138,7 @@ def give_back_reader(error: BaseException | None) -> None:
     """Give back the reader of the store at the end of a request, if it has taken one."""
     reader: Reader | None = g.pop("reader", None)
     if reader is not None:
-        cast("Readers", current_app.extensions["readers"]).give_back(reader, intact=error is None)
+        cast("Readers", g.pop("readers")).give_back(reader, intact=error is None)
 
 
 def current_zone() -> str:

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response
 
+from dashboard.cache.scoped_store import open_scoped
 from dashboard.pages.request import settings
 from dashboard.pages.run_selection import select_runs
 from dashboard.pages.spreadsheet import SpreadsheetWriter
 from metrics.events import OUTCOMES
 from metrics.queries import runs as queries_runs
 from metrics.queries.runs import Run
-from metrics.store.database import open_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from dashboard.config import Config
     from metrics.queries.run_filter import RunFilter
 
 blueprint = Blueprint("run_downloads", __name__)
@@ -43,7 +43,7 @@ def as_csv() -> Response:
     """Stream the list as CSV for a spreadsheet. An empty cell is a missing number; `aside` is JSON, rows by reason."""
     parsed, *_ = select_runs(strict=True)
     many = _count(parsed.run_filter)
-    sent = _csv(settings().store, parsed.run_filter, min(many, MAX_RUNS))
+    sent = _csv(settings(), parsed.run_filter, min(many, MAX_RUNS))
     return _download(sent, many, "text/csv; charset=utf-8", "csv")
 
 
@@ -52,12 +52,12 @@ def as_json() -> Response:
     """Stream the list as JSON: how many runs match, how many of them are in the file, and these."""
     parsed, *_ = select_runs(strict=True)
     many = _count(parsed.run_filter)
-    sent = _json(settings().store, parsed.run_filter, many)
+    sent = _json(settings(), parsed.run_filter, many)
     return _download(sent, many, "application/json", "json")
 
 
 def _count(run_filter: RunFilter) -> int:
-    with closing(open_snapshot(settings().store)) as db:
+    with closing(open_scoped(settings().store, settings().scope)) as db:
         return queries_runs.count_runs(db, run_filter)
 
 
@@ -75,9 +75,9 @@ def _download(parts: Iterator[str], many: int, content_type: str, ending: str) -
     return response
 
 
-def _csv(store: Path, run_filter: RunFilter, most: int) -> Iterator[str]:
+def _csv(config: Config, run_filter: RunFilter, most: int) -> Iterator[str]:
     yield ",".join(COLUMNS) + "\n"
-    for runs in _batches(store, run_filter, most):
+    for runs in _batches(config, run_filter, most):
         out = io.StringIO()
         rows = SpreadsheetWriter(out)
         for run in runs:
@@ -87,11 +87,11 @@ def _csv(store: Path, run_filter: RunFilter, most: int) -> Iterator[str]:
         yield out.getvalue()
 
 
-def _json(store: Path, run_filter: RunFilter, many: int) -> Iterator[str]:
+def _json(config: Config, run_filter: RunFilter, many: int) -> Iterator[str]:
     sent = min(many, MAX_RUNS)
     yield f'{{"count": {many}, "sent": {sent}, "runs": ['
     between = "\n"
-    for runs in _batches(store, run_filter, sent):
+    for runs in _batches(config, run_filter, sent):
         yield between + ",\n".join(json.dumps(run_as_row(run), ensure_ascii=False) for run in runs)
         between = ",\n"
     yield "\n]}\n"
@@ -104,9 +104,9 @@ def run_as_row(run: Run) -> dict[str, Any]:
     return row | {"aside": None if run.aside is None else dict(run.aside)}
 
 
-def _batches(store: Path, run_filter: RunFilter, most: int) -> Iterator[tuple[Run, ...]]:
+def _batches(config: Config, run_filter: RunFilter, most: int) -> Iterator[tuple[Run, ...]]:
     """Yield the newest runs of a list in batches, all from one snapshot."""
-    with closing(open_snapshot(store)) as db:
+    with closing(open_scoped(config.store, config.scope)) as db:
         after, left = None, most
         while left > 0:
             parsed = queries_runs.get_page(db, run_filter, after, min(BATCH_RUNS, left))

@@ -13,7 +13,7 @@ from pathlib import Path
 from flask import Blueprint, Response, abort, current_app, request
 
 from dashboard.pages import metrics_endpoint
-from dashboard.pages.request import settings
+from dashboard.pages.request import service_reader, settings
 
 #: Lets Chromium compile the whole script in the background while it loads, not on the page's thread when it runs
 #: (explicit compile hints of V8; a comment to other browsers).
@@ -67,8 +67,7 @@ blueprint = Blueprint("static_files", __name__)
 @blueprint.get("/metrics")
 def metrics() -> Response:
     """Return the metrics for a scraper, in the format that the request accepts."""
-    service = current_app.extensions["service"]
-    body, content_type = metrics_endpoint.exposition(settings(), service, request.headers.get("Accept", ""))
+    body, content_type = metrics_endpoint.exposition(settings(), service_reader(), request.headers.get("Accept", ""))
     return Response(body, content_type=content_type, headers={"Vary": "Accept"})
 
 

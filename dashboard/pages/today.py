@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from flask import Blueprint, abort, current_app, g, render_template
+from flask import Blueprint, abort, g, render_template
 
 from dashboard.errors import NothingYet, StillReading
-from dashboard.pages.request import message_page, views
+from dashboard.pages.request import message_page, service_reader, views
 from dashboard.presenters import problems
 from dashboard.queries.partners import partners_overview
 from dashboard.service_state import ServiceUnreadable
@@ -44,7 +44,7 @@ def page() -> str | tuple[str, int]:
 
 def reader() -> ServiceReader:
     """Return the reader of the service's state."""
-    return cast("ServiceReader", current_app.extensions["service"])
+    return service_reader()
 
 
 def state_for_page() -> ServiceState | None:

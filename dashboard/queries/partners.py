@@ -212,6 +212,8 @@ def _blocks(db: Database, view: View) -> dict[str, tuple[PartnerBlock, ...]]:
 
 def _feed_gains(db: Database, view: View) -> FeedGains:
     """Return the gain of every feed by the home page's question; the rollups are read once, then restricted by feed."""
+    if not view.plan.milestones:  # none of the plan is about the partners of the view
+        return FeedGains()
     head = pick_headline(view.cached(headline_candidates))
     milestone = head.milestone
     end = head.reading.end if head.reading.blocks else min(view.today, milestone.due)

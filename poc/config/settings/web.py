@@ -32,6 +32,12 @@ class OidcSettings(Strict):
         min_length=1,
         description="Value of that claim to role here; of several, the first of this table. Nobody else is let in.",
     )
+    scopes_claim: str = Field(
+        default="",
+        description="The claim that lists the partners that a person may see, as `partner:NAME`, or `all`; other "
+        "values of it are left out, and who has none is not let in. Without this setting, `milepost user scope` says "
+        "it. An admin sees all.",
+    )
 
 
 class WebSettings(Strict):

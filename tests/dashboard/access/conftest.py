@@ -12,6 +12,7 @@ import pytest
 from dashboard.access.database import change_access
 from dashboard.access.settings import Access
 from dashboard.access.users import Actor, add_user
+from dashboard.scope import Scope
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -49,12 +50,14 @@ def made_accounts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with change_access(path) as connection:
         for name, role in (("vera", "viewer"), ("otto", "operator"), ("pia", "pm"), ("ada", "admin")):
             add_user(connection, Actor("test", "", Clock()()), name, role, PASSWORD)
+        for name, role in (("val", "viewer"), ("oli", "operator"), ("pat", "pm")):
+            add_user(connection, Actor("test", "", Clock()()), name, role, PASSWORD, Scope(frozenset({"AA"})))
     return path
 
 
 @pytest.fixture
 def accounts(tmp_path: Path, made_accounts: Path) -> Path:
-    """The database with the users vera (viewer), otto (operator), pia (pm) and ada (admin)."""
+    """The accounts vera (viewer), otto (operator), pia (pm), ada (admin); val, oli and pat, who see AA alone."""
     path = tmp_path / "var" / "access.db"
     path.parent.mkdir()
     return Path(shutil.copy(made_accounts, path))

@@ -4,7 +4,7 @@ import pytest
 
 from dashboard.access.database import change_access
 from dashboard.access.guard import local_target
-from dashboard.access.roles import DEMANDS, OPEN, ROLES, TOKEN_KINDS
+from dashboard.access.roles import DEMANDS, OPEN, ROLES, SCOPED_ENDPOINTS, TOKEN_KINDS
 from dashboard.access.tokens import add_token, revoke_token
 from dashboard.access.users import Actor
 from dashboard.pages import health
@@ -12,6 +12,9 @@ from tests.dashboard.access.conftest import ADDRESS
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 USERS = {"viewer": "vera", "operator": "otto", "pm": "pia", "admin": "ada"}
+
+#: Accounts that may see the partner AA alone.
+SCOPED_USERS = {"viewer": "val", "operator": "oli", "pm": "pat"}
 
 
 def addresses(app):
@@ -28,12 +31,17 @@ def addresses(app):
 def test_the_table_names_every_endpoint_and_no_other(guarded):
     """A new page without a rule fails here; without a rule nobody is let through."""
     assert set(DEMANDS) == {rule.endpoint for rule in guarded.url_map.iter_rules()}
+    assert set(DEMANDS) >= SCOPED_ENDPOINTS
     assert set(DEMANDS.values()) - {OPEN} <= set().union(*ROLES.values(), *TOKEN_KINDS.values())
 
 
 def test_every_address_is_for_those_who_may_and_for_nobody_else(guarded, browser):
-    """Nobody without a session gets anything but what is open; each role gets what the table grants, and 403 else."""
-    visitors = {role: browser(USERS[role]) for role in ROLES} | {"nobody": browser()}
+    """Nobody without a session gets anything but what is open; each role gets what the table grants, and 403 else.
+
+    A scope of some partners takes away what is about all of them, and grants nothing.
+    """
+    scoped = {f"{role}, scoped": name for role, name in SCOPED_USERS.items()}
+    visitors = {role: browser(name) for role, name in (USERS | scoped).items()} | {"nobody": browser()}
     keys = {role: visitor.form_key("/milestones") for role, visitor in visitors.items() if role != "nobody"}
     for endpoint, address, rule in addresses(guarded):
         for role, visitor in visitors.items():
@@ -50,7 +58,9 @@ def test_every_address_is_for_those_who_may_and_for_nobody_else(guarded, browser
                     assert answer.status_code == (303 if method == "GET" else 401), where
                 elif method not in rule.methods:
                     assert answer.status_code in {403, 405}, where
-                elif DEMANDS[endpoint] in ROLES[role]:
+                elif role.endswith("scoped") and endpoint not in SCOPED_ENDPOINTS:
+                    assert answer.status_code == 403, where
+                elif DEMANDS[endpoint] in ROLES[role.removesuffix(", scoped")]:
                     assert answer.status_code in {200, 302, 404, 503}, where
                 else:
                     assert answer.status_code == 403, where

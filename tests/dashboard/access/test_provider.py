@@ -21,6 +21,7 @@ from dashboard.access.database import change_access, read_access
 from dashboard.access.errors import AccessRefused, ProviderFailed
 from dashboard.access.provider import LEEWAY_S, Provider, ProviderSettings, is_trusted
 from dashboard.access.settings import Access
+from dashboard.scope import WHOLE, Scope
 from poc.config.settings.web import OidcSettings
 from tests.dashboard.access.conftest import Browser
 
@@ -364,3 +365,14 @@ def test_an_issuer_without_tls_is_not_asked():
             OidcSettings(issuer=issuer, **given)
     for issuer in ("https://id.example/realm", "http://localhost:9400", "http://127.0.0.1", "http://[::1]:1/x"):
         assert OidcSettings(issuer=issuer, **given).issuer == issuer
+
+
+def test_partners_come_from_the_claim_and_from_nothing_else(issuer):
+    """With `scopes_claim`, who has no partner in it is refused; `all` is all; other groups are left out."""
+    scoped = Provider(settings(issuer, scopes_claim="groups"))
+    assert scoped.scope_of({"groups": ["ops", "partner:AA", "partner:B6"]}) == Scope(frozenset({"AA", "B6"}))
+    assert scoped.scope_of({"groups": ["ops", "all"]}) == WHOLE
+    for claims in ({}, {"groups": []}, {"groups": ["ops"]}, {"groups": {"partner:AA": 1}}, {"groups": 7}):
+        with pytest.raises(AccessRefused, match="none of the partners"):
+            scoped.scope_of(claims)
+    assert Provider(settings(issuer)).scope_of({"groups": ["partner:AA"]}) is None

@@ -1,6 +1,8 @@
 """`milepost user`, `token` and `audit`: accounts are made, listed, changed and recorded; secrets are shown once."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
@@ -100,3 +102,33 @@ def test_beyond_this_machine_a_sign_in_is_needed(milepost):
     """`serve` refuses the host, and says what to set."""
     done = milepost("serve", "--host", "0.0.0.0", "--port", "0")
     assert (done.exit_code, 'Set `sign_in = "local"` and `public_url` below `[web]`' in done.stderr) == (2, True)
+
+
+def test_a_scope_is_set_listed_lifted_and_never_that_of_an_admin(milepost):
+    """`--scope` and `user scope` limit an account, `all` lifts it; an administrator has none."""
+    milepost("user", "add", "vera", "--role", "viewer", "--scope", "partner:AA", given=PASSWORD)
+    assert milepost("user", "ls").output == "vera: viewer, sees partner:AA\n"
+    assert milepost("user", "role", "vera", "admin").exit_code == 2
+    assert milepost("user", "scope", "vera", "AA").exit_code == 2
+    assert milepost("user", "scope", "vera", "partner:B6", "partner:AA").exit_code == 0
+    assert json.loads(milepost("user", "ls", "--json").output)[0]["scope"] == "partner:AA partner:B6"
+    assert milepost("user", "scope", "vera", "all").exit_code == 0
+    assert milepost("user", "ls").output == "vera: viewer\n"
+    assert milepost("user", "role", "vera", "admin").exit_code == 0
+    assert milepost("user", "scope", "vera", "partner:AA").exit_code == 2
+    made = json.loads(milepost("token", "add", "grafana", "--kind", "read", "--scope", "partner:AA", "--json").output)
+    assert f"{made['id']}  grafana (read, sees partner:AA)" in milepost("token", "ls").output
+    newest = json.loads(milepost("audit", "--json").output)[0]
+    assert newest["detail"] == {"label": "grafana", "kind": "read", "scope": "partner:AA"}
+
+
+def test_accounts_of_an_older_release_see_what_they_saw(milepost):
+    """A database of version 1 gets the scopes when it is opened; nobody is limited by that, or freed of a limit."""
+    milepost("user", "add", "vera", "--role", "viewer", given=PASSWORD)
+    with closing(sqlite3.connect(milepost.accounts)) as older:
+        older.execute("ALTER TABLE user DROP COLUMN scope")
+        older.execute("ALTER TABLE token DROP COLUMN scope")
+        older.execute("PRAGMA user_version = 1")
+    assert milepost("user", "ls").output == "vera: viewer\n"
+    milepost("user", "scope", "vera", "partner:AA")
+    assert milepost("user", "ls").output == "vera: viewer, sees partner:AA\n"
