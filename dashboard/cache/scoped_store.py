@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metrics.queries.partners_snapshot import open_partners_snapshot
 from metrics.store.database import open_snapshot
-from metrics.store.partners_snapshot import open_partners_snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
