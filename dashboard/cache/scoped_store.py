@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metrics.queries.partners_snapshot import open_partners_snapshot
+from dashboard.cache.partners_snapshot import open_partners_snapshot
 from metrics.store.database import open_snapshot
 
 if TYPE_CHECKING:
