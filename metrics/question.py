@@ -13,6 +13,8 @@ from metrics.events import parse_subject
 if TYPE_CHECKING:
     from datetime import date
 
+    from metrics.prices import Prices
+
 
 def name_problem(name: str) -> str:
     """Return why a text cannot be the name of a partner or feed; empty if it can."""
@@ -44,6 +46,7 @@ class Question:
     alpha: float = 0.05  #: one-sided risk of a false "proven"
     min_blocks: int = 12
     bound: str = "anytime"  #: or "fixed": a t interval for a single look at the data
+    prices: Prices | None = None  #: by which effort is valued
 
     @property
     def own_draws(self) -> bool:

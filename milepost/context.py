@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from metrics.prices import Prices
     from poc.config.workspace import Workspace
     from poc.notify.notification import StatusReport
 
@@ -77,6 +78,22 @@ class WorkspaceContext:
     def milestones(self) -> Path:
         """The milestone file."""
         return self.root / "milestones.toml"
+
+    @property
+    def prices(self) -> Prices | None:
+        """The prices of `[worth]`; None where there are none."""
+        from metrics.prices import Prices
+
+        worth = self.workspace.settings.worth
+        if worth is None:
+            return None
+        return Prices(
+            currency=worth.currency,
+            person_hour=float(worth.person_hour),
+            touch_minutes=float(worth.touch_minutes),
+            machine_hour=float(worth.machine_hour),
+            since=worth.since,
+        )
 
     def log_notes(self) -> tuple[str, ...]:
         """Return for each milestone that an imported log cannot prove why not, and what can.

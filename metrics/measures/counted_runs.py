@@ -40,6 +40,7 @@ REQUIRED_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "peak_memory": ("peak_rss_bytes",),
     "calls_per_1000_records": ("calls", "held"),
     "operator_touches": ("operator_touches", "exchanges"),
+    "effort_saved": ("operator_touches", "busy_ns", "held"),
 }
 
 

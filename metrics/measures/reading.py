@@ -52,6 +52,7 @@ class Reading:
     spread: float | None = None  #: noise of one block on that scale, AR(1) corrected: standard error x root of blocks
     effect: float | None = None  #: design effect of a rate
     note: str = ""  #: what was assumed for the range, in words; "" where nothing was
+    prices: str = ""  #: hash of the prices by which effort was valued; "" where it was not
     beside: Mapping[str, float] = field(default_factory=dict)  #: other summaries of the same data, by name
 
 

@@ -13,7 +13,7 @@ from functools import cache, partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from metrics.measures import comparison, effort, failure_rates, resilience
+from metrics.measures import comparison, effort, effort_saved, failure_rates, resilience
 from metrics.measures.window import Window, load_window
 from metrics.stats.confidence import LEAST_NOISE
 
@@ -47,6 +47,7 @@ COMPUTE: Mapping[str, Callable[[Window], Reading]] = {
     "peak_memory": effort.peak_memory,
     "calls_per_1000_records": effort.calls_per_1000_records,
     "operator_touches": effort.operator_touches,
+    "effort_saved": effort_saved.effort_saved,
 }
 
 

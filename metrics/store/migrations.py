@@ -259,6 +259,17 @@ def add_file_index(db: Database) -> None:
     db.execute("CREATE INDEX run_file ON run (partner, file COLLATE NOCASE)")
 
 
+@migrations()
+def add_prices(db: Database) -> None:
+    """Create the append-only prices of people and machines; an empty currency: from that day on there are none."""
+    price: dict[str, Any] = {"id": int, "currency": str}
+    price |= dict.fromkeys(("person_hour", "touch_minutes", "machine_hour"), float)
+    price |= {"since": str, "as_of": str, "recorded_at_us": int}
+    db.create_table("price", price, pk="id", strict=True)
+    _append_only(db, "price")
+    _no_replace(db, "price")
+
+
 def _append_only(db: Database, table: str) -> None:
     for verb in ("UPDATE", "DELETE"):
         db.execute(
@@ -281,6 +292,6 @@ STEPS = frozenset(
     {
         "create_runs", "create_evidence", "add_mishaps", "add_sources", "add_plans", "add_cells",
         "forget_old_delays", "add_days_of_baselines", "add_tallies", "add_shared_time", "add_checkins",
-        "add_file_index",
+        "add_file_index", "add_prices",
     }
 )  # fmt: skip

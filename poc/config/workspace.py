@@ -14,6 +14,7 @@ from poc.config.partner import Feed, Partner
 from poc.config.settings.alerts import AlertSettings
 from poc.config.settings.notify import NotifyTarget
 from poc.config.settings.web import WebSettings
+from poc.config.settings.worth import WorthSettings
 from poc.config.strict import Strict
 from poc.errors import BadInput
 
@@ -102,6 +103,9 @@ class WorkspaceSettings(Strict):
         default=(), description="Whom to tell of alerts: one table `[[notify]]` for each target."
     )
     keep: KeepSettings = Field(default=KeepSettings(), description="How long what is settled is kept.")
+    worth: WorthSettings | None = Field(
+        default=None, description="What work and machines cost. Without it, effort is counted and not valued."
+    )
     web: WebSettings = Field(default=WebSettings(), description="How people reach the dashboard.")
     # `metrics.importing` validates it
     import_: dict[str, Any] = Field(

@@ -146,7 +146,7 @@ def report(context: CliContext, as_of: datetime | None, markdown: bool, html: st
         if html is not None:
             text = full_report.to_html(one_page.gather(*judged, context.built), context.name)
         else:
-            gathered = full_report.gather(*judged, session.heading)
+            gathered = full_report.gather(*judged, session.heading, context.built)
             if as_json:
                 text = json.dumps(full_report.to_json(gathered), indent=2)
             else:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
+    from metrics.prices import Prices
     from roadmap.model import Verdict
     from roadmap.plan.milestones import Milestone, Plan
 
@@ -39,6 +40,10 @@ class CliContext(Protocol):
     @property
     def milestones(self) -> Path:
         """The workspace's milestone file."""
+
+    @property
+    def prices(self) -> Prices | None:
+        """The prices of work and machines; None where there are none."""
 
     @property
     def built(self) -> int:
@@ -90,6 +95,7 @@ def open_session(
     from roadmap.judge.status import judge
     from roadmap.model import Evidence
     from roadmap.plan.loader import load_plan
+    from roadmap.records.prices import record_prices
 
     plan = load_plan(context.milestones, block_days(context.clock))
     wall = datetime.fromtimestamp(now_us / 1e6, UTC).date()
@@ -105,6 +111,7 @@ def open_session(
         calendar_day = _today(context, db, plan, wall)
         today = _day_to_judge(context, day, option, calendar_day)
         if day is None or (writing and today == calendar_day):
+            record_prices(db, context.prices, days_to_judge(db, today)[0], now_us)
             for past in _with_progress(days_to_judge(db, today)):
                 if past == today or past in days_to_judge(db, today):  # else another process has judged it meanwhile
                     verdicts = evaluate(db, plan, past, context.built, now_us)

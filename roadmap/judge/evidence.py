@@ -30,6 +30,7 @@ from roadmap.records.checkins import checkins
 from roadmap.records.checkpoint import newest_checkpoint
 from roadmap.records.decisions import cost_entries, latest_decision
 from roadmap.records.evaluations import newest_status, recorded_proof
+from roadmap.records.prices import recorded_prices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from metrics.measures.reading import Reading
     from metrics.measures.window import RowCache, Window
+    from metrics.prices import Prices
     from roadmap.model import Checkin
     from roadmap.plan.milestones import Milestone
 
@@ -68,8 +70,21 @@ def milestone_question(milestone: Milestone, today: date, mode: str, faults: str
 def milestone_questions(db: Database, milestone: Milestone, today: date) -> dict[str, Question]:
     """Return the questions of a milestone's targets, by the faults that the plan names."""
     mode = clock_of(db)
-    names = sorted({target.faults for target in (*milestone.metrics, *milestone.guardrails)})
-    return {name: milestone_question(milestone, today, mode, name) for name in names}
+    targets = (*milestone.metrics, *milestone.guardrails)
+    names = sorted({target.faults for target in targets})
+    # other measures need no prices, and share their windows with questions without
+    prices = _prices(db, milestone, today) if any(target.name == "effort_saved" for target in targets) else None
+    return {name: replace(milestone_question(milestone, today, mode, name), prices=prices) for name in names}
+
+
+def _prices(db: Database, milestone: Milestone, today: date) -> Prices | None:
+    """Return the prices by which a milestone's effort is valued; those recorded with its plan count as fixed before."""
+    prices = recorded_prices(db, today)
+    plans = recorded_plans(db, milestone.code)
+    planned_on = plans[0].as_of if plans else today
+    if prices is None or prices.fixed_on is None or prices.fixed_on > planned_on:
+        return prices
+    return replace(prices, fixed_on=None)
 
 
 def load_windows(db: Database, milestone: Milestone, today: date, cache: RowCache | None = None) -> dict[str, Window]:
@@ -152,7 +167,9 @@ def readings_as_of(milestone: Milestone, windows: Mapping[str, Window], day: dat
 
 def series_key(windows: Mapping[str, Window]) -> str:
     """Return the series that a verdict rests on, as `none:1a2b standard:3c4d`."""
-    return " ".join(f"{faults}:{window.question.series or '-'}" for faults, window in sorted(windows.items()))
+    series = " ".join(f"{faults}:{window.question.series or '-'}" for faults, window in sorted(windows.items()))
+    prices = next((window.question.prices for window in windows.values() if window.question.prices), None)
+    return f"{series} prices:{prices.sha256[:8]}" if prices else series  # other prices are another series
 
 
 def _evaluate_blocks(

@@ -27,7 +27,7 @@ MAX_REVIEW_DAYS = 365
 
 
 #: The measures that compare the subject with its control.
-COMPARING = TIME_MEASURES | DIFFERENCE_COLUMNS.keys() | {"answers_equal"}
+COMPARING = TIME_MEASURES | DIFFERENCE_COLUMNS.keys() | {"answers_equal", "effort_saved"}
 
 
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

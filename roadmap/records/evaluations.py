@@ -159,7 +159,9 @@ def _sha256(milestone: Milestone, verdict: Verdict, decision: Decision | None) -
 def _series(verdict: Verdict) -> str:
     """Return the series that a verdict rests on, as `evidence.series_key` does for windows."""
     series = {(c.faults, c.reading.series or "-") for c in verdict.criteria if c.reading}
-    return " ".join(f"{faults}:{name}" for faults, name in sorted(series))
+    prices = next((c.reading.prices for c in verdict.criteria if c.reading and c.reading.prices), "")
+    names = " ".join(f"{faults}:{name}" for faults, name in sorted(series))
+    return f"{names} prices:{prices}" if prices else names
 
 
 def _keep_forecasts(db: Database, verdict: Verdict, evaluation_id: int | None) -> None:

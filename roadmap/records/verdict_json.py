@@ -92,6 +92,7 @@ def _criterion_json(criterion: Criterion) -> dict[str, Any]:
         "beside": dict(reading.beside) if reading else {},
         "mode": reading.mode if reading else None,
         "series": reading.series if reading else None,
+        "prices": reading.prices or None if reading else None,
         "method": reading.method if reading else None,
         "start": reading.start.isoformat() if reading else None,
         "end": reading.end.isoformat() if reading else None,

@@ -15,11 +15,15 @@ from metrics.terminal import escape_for_page
 from roadmap.records.checkins import checkins
 from roadmap.records.decisions import recorded_decisions
 from roadmap.report.block_series import last_block_end
+from roadmap.report.headline import headline_candidates, pick_headline
 from roadmap.report.verdict_text import criterion_text, forecast_text, goal_text, status_text
 from roadmap.wording.checkins import checkin_text
 from roadmap.wording.dates import data_until_text, day, slip_basis, slip_parts
 from roadmap.wording.decisions import decision_text
 from roadmap.wording.verdicts import reading_text, spent_text, standing_sentences, target_text
+from roadmap.worth.figures import worth_figures
+from roadmap.worth.money import money_beside, money_line
+from roadmap.worth.table import table_lines, worth_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -68,13 +72,15 @@ class FullReport:
     rows: tuple[FullReportRow, ...]
     decisions: tuple[str, ...]
     checkins: tuple[str, ...]
+    worth: tuple[str, ...]
     forecasts: tuple[str, ...]
     how: tuple[str, ...]
     hashes: tuple[tuple[str, str], ...]
 
 
 def gather(
-    db: Database | None, plan: Plan, verdicts: Sequence[Verdict], today: date, clock: str, heading: str
+    db: Database | None, plan: Plan, verdicts: Sequence[Verdict], today: date, clock: str, heading: str,
+    built: int,
 ) -> FullReport:  # fmt: skip
     """Return the report on a plan and its verdicts as of a day; without a database there are no decisions."""
     made = [(v.code, decision) for v in verdicts for decision in (recorded_decisions(db, v.code, today) if db else ())]
@@ -88,6 +94,7 @@ def gather(
         rows=tuple(_row(verdict, today) for verdict in verdicts),
         decisions=tuple(_decision(code, decision) for code, decision in made),
         checkins=tuple(_checkins(db, verdicts, today)) if db else (),
+        worth=_worth(db, plan, verdicts, today, clock, built) if db else (),
         forecasts=tuple(
             f"{v.code}, {forecast_text(forecast)}"
             for v in verdicts
@@ -104,6 +111,16 @@ def _checkins(db: Database, verdicts: Sequence[Verdict], today: date) -> Iterato
     made = [(checkin, v) for v in verdicts for checkin in checkins(db, v.code, today)]
     for c, v in sorted(made, key=lambda pair: (pair[0].as_of, pair[0].id)):
         yield f"{v.code}: {checkin_text(c.text, c.by, c.as_of, c.done, c.of, v.counts)}"
+
+
+def _worth(
+    db: Database, plan: Plan, verdicts: Sequence[Verdict], today: date, clock: str, built: int
+) -> tuple[str, ...]:  # fmt: skip
+    """Return what both sides take in a month, for the milestone of the headline, and the money of each milestone."""
+    head = pick_headline(headline_candidates(db, plan, verdicts, today, built, clock))
+    figures = worth_figures(db, head.question, today)
+    money = [money_beside(v, figures if v.code == head.milestone.code else None) for v in verdicts]
+    return (*table_lines(worth_table(figures)), *(line for m in money if (line := money_line(m))))
 
 
 def _newest_gain(verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -195,6 +212,8 @@ def _sections(report: FullReport) -> Iterator[tuple[str, Iterable[str]]]:
         facts = (f"why: {row.why}", f"due: {row.due}, {row.slip}", f"spent: {row.spent}")
         yield f"{row.name}: {row.status_text}", (*facts, *row.measured)
     yield "Decisions", report.decisions or ("none recorded",)
+    if report.worth:
+        yield "In what people count", report.worth
     if report.checkins:
         yield "Check-ins, the words of people and no evidence", report.checkins
     yield "Forecast", report.forecasts or ("none",)

@@ -26,6 +26,8 @@ from roadmap.wording.gains import under_faults
 from roadmap.wording.numbers import plural
 from roadmap.wording.sentences import shortened
 from roadmap.wording.verdicts import removed_text, standing_sentences
+from roadmap.worth.figures import worth_figures
+from roadmap.worth.table import worth_sentence, worth_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -68,6 +70,7 @@ class OnePageReport:
     detail: str
     standing: tuple[str, ...]  #: how many are proven, and which ask for action
     figures: tuple[KeyFigure, ...]
+    worth: str  #: hands, failures and machine time of both sides, and the effort saved; "" where nothing was compared
     drawing: svg_chart.SvgChart | None
     rows: tuple[OnePageRow, ...]
     omitted: str  #: the number of milestones that do not fit, by status
@@ -107,6 +110,7 @@ def gather(
         else f"What follows is the plan alone; {FILLS[clock]} the numbers.",
         standing=tuple(shortened(text, 110) for text in standing_sentences({v.code: v.status for v in verdicts})),
         figures=key_figures.key_figures(db, head, plan, verdicts),
+        worth=worth_sentence(worth_table(worth_figures(db, head.question, today))) if db and head else "",
         drawing=_drawn(db, plan, built, today, clock, faults, HEIGHTS[fill]) if db else None,
         rows=rows,
         omitted=omitted,

@@ -56,7 +56,7 @@ def roadmap_db(tmp_path):
 def front(tmp_path, one_milestone):
     """What the front door hands over: a workspace of one milestone, level 1 built, nothing measured."""
     where = {"store": tmp_path / "metrics.db", "milestones": one_milestone}
-    return SimpleNamespace(name="shop", clock="replay", built=1, **where)
+    return SimpleNamespace(name="shop", clock="replay", built=1, prices=None, **where)
 
 
 @pytest.fixture

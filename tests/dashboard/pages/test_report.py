@@ -31,7 +31,7 @@ def sheet_of(html: str) -> str:
 
 def written(store: Path, plan: Path, *words: str) -> str:
     """What `milepost roadmap report --html` prints."""
-    front = SimpleNamespace(name="demo", clock="replay", store=store, milestones=plan, built=1)
+    front = SimpleNamespace(name="demo", clock="replay", store=store, milestones=plan, built=1, prices=None)
     done = CliRunner().invoke(command, ["report", "--html", *words], obj=front)
     assert done.exit_code == 0, done.exception
     return done.output
@@ -82,7 +82,7 @@ def test_hostile_names_are_shown_as_text(
     plan.write_text(PLAN.read_text("utf-8").replace('"Receive"', f'"{hostile}"'), "utf-8")
     store = made_up(weeks=13)
     open_store(store, "replay").close()
-    front = SimpleNamespace(name="demo", clock="replay", store=store, milestones=plan, built=1)
+    front = SimpleNamespace(name="demo", clock="replay", store=store, milestones=plan, built=1, prices=None)
     told = ["decide", "M1", "continue", "--why", f"why {hostile}", "--owner", f"Eve {hostile}"]
     done = CliRunner().invoke(command, told, obj=front)
     assert done.exit_code == 0, done.output

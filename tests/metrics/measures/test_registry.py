@@ -44,7 +44,7 @@ def test_the_measures_are_those_that_milestones_use():
         "busy_time_saved", "answers_equal", "lost_records", "partner_duplicates", "good_rows_delivered",
         "false_rejects", "recovered_unattended", "wasted_calls", "failed_first", "failed_final",
         "failed_first_avoided", "failed_final_avoided", "programme_time_saved", "delay_p50", "delay_p95",
-        "peak_memory", "calls_per_1000_records", "operator_touches",
+        "peak_memory", "calls_per_1000_records", "operator_touches", "effort_saved",
     }  # fmt: skip
     assert len(MEASURES) == len(COMPUTE)
 
