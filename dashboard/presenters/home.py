@@ -16,6 +16,9 @@ from roadmap.report.headline import pick_headline
 from roadmap.wording import dates, numbers
 from roadmap.wording.gains import Answer, answer, early_look, under_faults
 from roadmap.wording.verdicts import STATUS
+from roadmap.worth.figures import worth_figures
+from roadmap.worth.money import money_beside
+from roadmap.worth.table import worth_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from roadmap.plan.milestones import Plan
     from roadmap.report.caveats import Caveat
     from roadmap.report.headline import HeadlineCandidate
+    from roadmap.worth.money import MoneyBeside
+    from roadmap.worth.table import WorthTable
 
 
 #: Partners with more time that are named.
@@ -55,12 +60,14 @@ class HomePage:
     min_blocks: int
     window: tuple[date, date] | None
     series: tuple[str, ...] = ()  #: the series of each number, as text
+    worth: WorthTable | None = None  #: what both sides take in a month, in words
+    money: tuple[MoneyBeside, ...] = ()  #: of each milestone: plan, spent, cost of a point of time saved, payback
     partners: str = ""  #: with how many partners it takes less time, and with how many more
 
 
 def home_page(db: Database, view: View) -> HomePage:
     """Return the home page of a view, without its charts."""
-    page = build_home_page(db, view.plan, view.cached(headline_candidates), view.today, view.mode)
+    page = _with_worth(db, view)
     gains = view.cached(gains_by_milestone).get(page.code)
     if gains is None or gains.faults != "standard":  # the headline's faults, which a plan names in production too
         return page
@@ -68,6 +75,16 @@ def home_page(db: Database, view: View) -> HomePage:
     few = f"; too few runs with {len(split.unknown)}" if split.unknown else ""
     text = describe_split(split, MAX_NAMED_PARTNERS)
     return replace(page, partners=f"{text}{few}." if text else "")
+
+
+def _with_worth(db: Database, view: View) -> HomePage:
+    """Return the home page with what people count, and the money of each milestone."""
+    candidates = view.cached(headline_candidates)
+    head = pick_headline(candidates)
+    figures = worth_figures(db, head.question, view.today)
+    money = tuple(money_beside(v, figures if v.code == head.milestone.code else None) for v in view.verdicts)
+    page = build_home_page(db, view.plan, candidates, view.today, view.mode)
+    return replace(page, worth=worth_table(figures), money=money)
 
 
 def build_home_page(

@@ -14,6 +14,7 @@ from roadmap.wording.decisions import DECIDED, decision_text
 from roadmap.wording.gains import under_faults
 from roadmap.wording.numbers import counted
 from roadmap.wording.verdicts import STATUS, VERDICT, spent_text, target_text
+from roadmap.worth.money import cost_per_point
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,6 +77,7 @@ class MilestoneRow:
     spent_missing: bool  #: whether nothing is recorded
     criteria: tuple[CriterionRow, ...]
     checkin: str  #: the latest, in words; "" for none
+    per_point: str  #: what a point of time saved cost; "" where nothing was spent or measured
 
 
 #: What readings count that can be listed as runs, with the query keys that pick it among the runs of their blocks.
@@ -142,6 +144,7 @@ def milestone_row(
         spent=spent_text(spent, milestone.budget),
         spent_missing=spent is None,
         criteria=tuple(_criterion_row(verdict.code, criterion, verdict.status, mode) for criterion in verdict.criteria),
+        per_point=cost_per_point(spent, reading),
         checkin=describe_checkin(verdict.checkin, verdict.counts) if verdict.checkin else "",
     )
 

@@ -50,11 +50,16 @@ def cost_per_point(spent: float | None, saved: Reading | None) -> str:
         return ""
     if saved.estimate <= 0:
         return f"{count(spent)} spent, and no time saved"
-    text = f"{count(spent / (saved.estimate * 100))} a point of time saved"
+    text = f"{_price(spent / (saved.estimate * 100))} a point of time saved"
     if saved.low is None or saved.high is None:
         return f"{text}, no range yet"
-    dearest = count(spent / (saved.low * 100)) if saved.low > 0 else "no limit"
-    return f"{text}, likely {count(spent / (saved.high * 100))} to {dearest}"
+    dearest = _price(spent / (saved.low * 100)) if saved.low > 0 else "no limit"
+    return f"{text}, likely {_price(spent / (saved.high * 100))} to {dearest}"
+
+
+def _price(amount: float) -> str:
+    """Format what a point cost: a small amount has a decimal."""
+    return f"{amount:,.0f}" if amount >= 100 else f"{amount:,.1f}"
 
 
 def payback_text(spent: float | None, figures: WorthFigures) -> str:

@@ -62,7 +62,9 @@ def table_lines(table: WorthTable) -> tuple[str, ...]:
     if not table.rows:
         return ()
     lines = (
-        f"{row.name} {table.title}: {table.control} {row.control}; {table.subject} {row.subject}"
+        f"{row.name}: {NO_MONEY}"
+        if row.subject == NO_MONEY
+        else f"{row.name} {table.title}: {table.control} {row.control}; {table.subject} {row.subject}"
         + (f" ({row.note})" if row.note else "")
         for row in table.rows
     )

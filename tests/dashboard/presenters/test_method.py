@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 #: What `Reading.scale` holds for each way to compute a range.
 SCALES = {
     "count": None, "log_ratio": "log_ratio", "covered": "plain", "blocks": "plain", "wilson": "wilson",
-    "newcombe": "plain", "outages": None,
+    "newcombe": "plain", "outages": None, "effort": "plain",
 }  # fmt: skip
 
 PLAN = Path(roadmap.__file__).with_name("milestones.toml")
