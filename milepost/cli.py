@@ -87,6 +87,11 @@ COMMANDS = {
         "redeliver",
         "Deliver the archived file of an exchange again: under the current map and contract, with new keys.",
     ),
+    "parity": (
+        "poc.cli.parity",
+        "parity",
+        "Compare what two sides send, such as the monolith and the service, and decide about the differences.",
+    ),
     "partner": ("poc.cli.partner", "partner", "List the partners, or release one to which nothing is sent."),
     "capture": (
         "poc.cli.migration.capture",

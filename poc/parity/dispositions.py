@@ -134,6 +134,16 @@ def load_dispositions(root: Path, partner: str) -> Dispositions:
     return parse_toml(Dispositions, path) if path.exists() else Dispositions(schema=1)
 
 
+def make_disposition(**values: object) -> Disposition:
+    """Return a disposition. Raises BadInput, which names what is wrong and the choices."""
+    try:
+        return Disposition.model_validate(values)
+    except ValidationError as error:
+        mistake = error.errors()[0]
+        place = ".".join(map(str, mistake["loc"]))
+        raise BadInput(f"{f'--{place}: ' if place else ''}{mistake['msg'].removeprefix('Value error, ')}") from error
+
+
 def add_disposition(root: Path, partner: str, new: Disposition) -> Path:
     """Append a disposition to the partner's file, whose other lines stay as they are, and return the file.
 

@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from metrics.route_events import ParityEvent
+from poc.capture.bodies import read_bodies
 from poc.contract.contract import load_contract
 from poc.parity.causes.classify import FieldFacts
 from poc.parity.comparison import compare
 from poc.parity.dispositions import load_dispositions
-from poc.parity.records import SentRecords
+from poc.parity.records import HELD_BYTES, HeldRecords, SentRecords
 from poc.parity.store import compared_files, read_state, state_of, store_comparison
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ class FilePair:
     stage: str = ""
 
 
-def body_records(name: str, bodies: Sequence[SentBody]) -> SentRecords:
+def body_records(name: str, bodies: Sequence[SentBody]) -> RecordSource:
     """Return the records of bodies that a side sent: those of the capture proxy, of a folder, or of a shadow."""
-    from poc.capture.bodies import read_bodies
-
-    return SentRecords(name, lambda: read_bodies(bodies), sum(body.path.stat().st_size for body in bodies))
+    size_bytes = sum(body.path.stat().st_size for body in bodies)
+    records = SentRecords(name, lambda: read_bodies(bodies), size_bytes)
+    return HeldRecords(records) if size_bytes <= HELD_BYTES else records
 
 
 def compare_file(

@@ -18,7 +18,7 @@ from poc.formats.encodings import byte_order_mark, file_codec
 from poc.formats.header import list_labels, unusable_labels
 from poc.formats.registry import make_reader
 from poc.parity.matching import UNREADABLE
-from poc.parity.records import HeldRecords, SentRecords
+from poc.parity.records import HELD_BYTES, HeldRecords, SentRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,9 +34,6 @@ Compression: TypeAlias = Literal["none", "gzip", "zip"]
 
 #: Compressions by the end of a name.
 COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zip": "zip"}
-
-#: Files up to this size are read once and held; larger ones are read twice.
-HELD_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ def open_records(path: Path, encoding: str = "utf-8", delimiter: str = ",", name
         source = SentRecords(name or str(path), lambda: read_bodies([body]) if size_bytes else (), size_bytes)
     else:
         source = CsvRecords(path, encoding, delimiter, compression, name or str(path))
-    return HeldRecords.of(source) if size_bytes <= HELD_BYTES and compression == "none" else source
+    return HeldRecords(source) if size_bytes <= HELD_BYTES and compression == "none" else source
 
 
 class CsvRecords:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 #: The most records of a frame that is made of dictionaries.
 FRAME_ROWS = 1 << 14
 
+#: Sources up to this size are read once and held; larger ones are read twice.
+HELD_BYTES = 8 << 20
+
 
 class RecordSource(Protocol):
     """The records of one side for one file; it can be read more than once."""
@@ -59,28 +62,22 @@ class SentRecords:
 
 
 class HeldRecords:
-    """The records of a small source, read once and held."""
+    """The records of a small source: read once, when they are first asked for, and held."""
 
-    def __init__(self, name: str, size_bytes: int, frames: list[pl.DataFrame], fields: tuple[str, ...]) -> None:
-        self.name = name
-        self.size_bytes = size_bytes
-        self._frames = frames
-        self._fields = fields
-
-    @classmethod
-    def of(cls, source: RecordSource) -> HeldRecords:
-        """Read a source. Raises BadInput, ContractBreach."""
-        frames = list(source.frames())
-        if isinstance(source, SentRecords):  # these show their fields only by all their records
-            fields = tuple(dict.fromkeys(name for rows in frames for name in rows.columns))
-        else:
-            fields = source.fields()
-        return cls(source.name, source.size_bytes, frames, fields)
+    def __init__(self, source: RecordSource) -> None:
+        self.name = source.name
+        self.size_bytes = source.size_bytes
+        self._source = source
+        self._frames: list[pl.DataFrame] | None = None
 
     def fields(self) -> tuple[str, ...]:
-        """Return the names of all fields."""
-        return self._fields
+        """Return the names of all fields. Raises BadInput, ContractBreach."""
+        if isinstance(self._source, SentRecords):  # these show their fields only by all their records
+            return tuple(dict.fromkeys(name for rows in self.frames() for name in rows.columns))
+        return self._source.fields()
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """Yield the frames that are held."""
+        """Yield the frames that are held. Raises BadInput, ContractBreach."""
+        if self._frames is None:
+            self._frames = list(self._source.frames())
         yield from self._frames

@@ -1,0 +1,265 @@
+"""`milepost parity`: whether two sides send the same records, and what is decided about their differences."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metrics.terminal import print_line
+from poc.cli.console import AS_JSON, echo_json
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    from poc.cli.console import CliContext
+    from poc.config.workspace import Workspace
+
+#: Exit code of a comparison that finds differences.
+DIFFERENT = 5
+
+VALUES = click.option("--values", is_flag=True, help="Show values as they are; by default only their shape is shown.")
+
+
+@click.group()
+def parity() -> None:
+    """Compare what two sides send, such as the monolith and the service, and decide about the differences."""
+
+
+@parity.command("status")
+@AS_JSON
+@click.pass_obj
+def show_status(context: CliContext, as_json: bool) -> None:
+    """Show for each feed how many files were compared, and how many differences are unexplained."""
+    from poc.ledger.ledger import open_ledger
+    from poc.parity.feed_parity import parity_state
+    from poc.parity.store import compared_feeds
+
+    workspace, now = context.workspace, _now()
+    rows: list[dict[str, Any]] = []
+    with closing(open_ledger(workspace.ledger)) as ledger:
+        for partner, feed in compared_feeds(ledger):
+            state = parity_state(workspace, ledger, partner, feed, now)
+            rows.append(
+                {
+                    "partner": partner, "feed": feed, "files_compared": state.files_compared,
+                    "records_compared": state.records_compared, "unexplained": state.unexplained,
+                    "accepted": state.accepted, "to_fix": state.to_fix,
+                    "unexplained_files": state.unexplained_files, "by_cause": dict(state.by_cause),
+                    "newest_at": _time_text(state.newest_at_us),
+                }
+            )  # fmt: skip
+    if as_json:
+        echo_json(rows)
+        return
+    for row in rows:
+        causes = ", ".join(f"{cause} {count:,}" for cause, count in row["by_cause"].items())
+        print_line(
+            f"{row['partner']}/{row['feed']}: {row['files_compared']:,} files, {row['records_compared']:,} records; "
+            f"{row['unexplained']:,} unexplained{f' ({causes})' if causes else ''}, {row['accepted']:,} accepted, "
+            f"{row['to_fix']:,} to fix; last compared {row['newest_at']}"
+        )
+    if not rows:
+        print_line("No file was compared yet. `milepost parity compare LEFT RIGHT` compares any two files.")
+
+
+@parity.command("show")
+@click.argument("name", metavar="PARTNER/FEED")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only files that were compared since this day (UTC).")
+@VALUES
+@AS_JSON
+@click.pass_obj
+def show_feed(context: CliContext, name: str, since: datetime | None, values: bool, as_json: bool) -> None:
+    """Show the differences of a feed by cause and field, what is decided about them, and examples."""
+    from datetime import UTC
+
+    from poc.ledger.ledger import open_ledger
+    from poc.parity.dispositions import load_dispositions
+    from poc.parity.report import cause_lines, cause_rows, example_rows
+    from poc.parity.store import compared_files, state_of
+
+    workspace, today = context.workspace, _now().date()
+    partner, feed = _named_feed(workspace, name)
+    since_us = 0 if since is None else int(since.replace(tzinfo=UTC).timestamp() * 1_000_000)
+    with closing(open_ledger(workspace.ledger)) as ledger:
+        files = compared_files(ledger, partner, feed, since_us)
+    dispositions = load_dispositions(workspace.root, partner)
+    state = state_of(files, dispositions, today)
+    counts: dict[tuple[str, str], int] = {}
+    for file in files:
+        for key, count in file.differences.items():
+            counts[key] = counts.get(key, 0) + count
+    expired = [each for each in dispositions.disposition if each.has_expired(today)]
+    report: dict[str, Any] = {
+        "partner": partner, "feed": feed, "files_compared": state.files_compared,
+        "records_compared": state.records_compared, "unexplained": state.unexplained, "accepted": state.accepted,
+        "to_fix": state.to_fix, "newest_at": _time_text(state.newest_at_us),
+        "causes": cause_rows(counts, feed, dispositions, today),
+        "examples": example_rows((e for file in reversed(files) for e in file.examples), values=values),
+        "expired": [each.model_dump(mode="json") for each in expired],
+        "files": [
+            {
+                "file": file.file, "sha256": file.sha256, "stage": file.stage,
+                "compared_at": _time_text(file.compared_at_us), "left_records": file.left_records,
+                "right_records": file.right_records, "equal_records": file.equal_records,
+                "differences": sum(file.differences.values()),
+            }
+            for file in files
+        ],
+    }  # fmt: skip
+    if as_json:
+        echo_json(report)
+        return
+    print_line(
+        f"{partner}/{feed}: {state.files_compared:,} files, {state.records_compared:,} records compared; "
+        f"{state.unexplained:,} unexplained, {state.accepted:,} accepted, {state.to_fix:,} to fix"
+    )
+    for line in cause_lines(report["causes"], report["examples"]):
+        print_line(line)
+    for each in expired:
+        print_line(f"expired on {each.until}: {each.decision} of {each.cause} in {each.field} ({each.owner})")
+
+
+@parity.command("compare")
+@click.argument("left", type=click.Path(path_type=Path))
+@click.argument("right", type=click.Path(path_type=Path))
+@click.option("--contract", type=click.Path(path_type=Path), help="Table Schema file: its primary key and types.")
+@click.option(
+    "--key", "keys", multiple=True, help="Field that tells records apart; repeat it, or part names by commas."
+)
+@click.option("--left-encoding", default="utf-8", show_default=True, help="Encoding of LEFT, if it is CSV.")
+@click.option("--right-encoding", default="utf-8", show_default=True, help="Encoding of RIGHT, if it is CSV.")
+@click.option("--left-delimiter", default=",", show_default=True, help="Delimiter of LEFT, if it is CSV.")
+@click.option("--right-delimiter", default=",", show_default=True, help="Delimiter of RIGHT, if it is CSV.")
+@VALUES
+@AS_JSON
+@click.pass_context
+def compare_files(
+    ctx: click.Context,
+    left: Path,
+    right: Path,
+    contract: Path | None,
+    keys: tuple[str, ...],
+    left_encoding: str,
+    right_encoding: str,
+    left_delimiter: str,
+    right_delimiter: str,
+    values: bool,
+    as_json: bool,
+) -> None:
+    """Compare the records of two files, which may lie anywhere: CSV with a header, JSON Lines or JSON.
+
+    Records are told apart by --key, or by the primary key of --contract; without either, whole records are compared.
+    No workspace is needed. A name that ends in .jsonl, .ndjson or .json says the format, .gz or .zip the compression.
+
+    Exit codes: 0 no difference; 5 there are differences; 2 a file or an option cannot be used.
+    """
+    from metrics.process_end import cleaning_up_on_terminate
+    from poc.contract.contract import load_contract
+    from poc.parity.causes.classify import FieldFacts
+    from poc.parity.comparison import compare
+    from poc.parity.files import check_shared_fields, open_records
+    from poc.parity.report import comparison_json, comparison_lines
+
+    key = tuple(name for text in keys for name in text.split(",") if name)
+    facts = {}
+    if contract is not None:
+        schema = load_contract(contract)
+        key = key or schema.key
+        facts = {
+            name: FieldFacts(schema.types[name], schema.field_missing.get(name, schema.missing_values))
+            for name in schema.names
+        }
+    with cleaning_up_on_terminate():
+        sides = (
+            open_records(left, left_encoding, left_delimiter),
+            open_records(right, right_encoding, right_delimiter),
+        )
+        check_shared_fields(*sides)
+        result = compare(*sides, key, facts)
+    report = comparison_json(result, _now().date(), values=values)
+    if as_json:
+        echo_json(report)
+    else:
+        for line in comparison_lines(report):
+            print_line(line)
+    ctx.exit(DIFFERENT if result.differences else 0)
+
+
+@parity.command("accept")
+@click.argument("name", metavar="PARTNER/FEED")
+@click.option("--cause", required=True, help="Cause of the differences, such as `rounding`.")
+@click.option("--field", default="*", show_default=True, help="The partner's field, or a pattern of fields.")
+@click.option("--reason", required=True, help="Why, for the next person who reads it.")
+@click.option("--owner", required=True, help="Who answers for it.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day on which it holds.")
+@click.option(
+    "--decision",
+    type=click.Choice(["accept", "fix-here", "fix-there", "ask-partner"]),
+    default="accept",
+    show_default=True,
+    help="`accept` lets the differences stay and takes --until; the others say who has to act.",
+)
+@AS_JSON
+@click.pass_obj
+def accept_differences(
+    context: CliContext,
+    name: str,
+    cause: str,
+    field: str,
+    reason: str,
+    owner: str,
+    until: datetime | None,
+    decision: str,
+    as_json: bool,
+) -> None:
+    """Write into parity/PARTNER.toml what is decided about a class of differences of a feed.
+
+    What no entry explains is unexplained, and so is what an expired one was about. The files that were compared are
+    judged again.
+    """
+    from metrics.events import SpoolRecorder
+    from poc.ledger.ledger import open_ledger
+    from poc.parity.dispositions import add_disposition, make_disposition
+    from poc.parity.feed_parity import parity_state, record_again
+
+    workspace, now = context.workspace, _now()
+    partner, feed = _named_feed(workspace, name)
+    last_day: date | None = None if until is None else until.date()
+    new = make_disposition(
+        feed=feed, field=field, cause=cause, decision=decision, reason=reason, owner=owner, until=last_day
+    )
+    path = add_disposition(workspace.root, partner, new)
+    with closing(open_ledger(workspace.ledger)) as ledger, closing(SpoolRecorder(workspace.spool)) as recorder:
+        record_again(workspace, ledger, partner, feed, now, recorder)
+        state = parity_state(workspace, ledger, partner, feed, now)
+    if as_json:
+        echo_json({"file": str(path), "disposition": new.model_dump(mode="json"), "unexplained": state.unexplained})
+        return
+    print_line(f"{path}: {decision} of {cause} in {field}; {state.unexplained:,} differences stay unexplained")
+
+
+def _named_feed(workspace: Workspace, name: str) -> tuple[str, str]:
+    """Return partner and feed of `PARTNER/FEED`. Raises BadInput."""
+    from poc.errors import BadInput
+
+    partner, slash, feed = name.partition("/")
+    if not slash:
+        feeds = ", ".join(f"{partner}/{each}" for _, each in workspace.select_feeds(partner))
+        raise BadInput(f"name a feed of {partner}: {feeds}")
+    workspace.get_feed(partner, feed)
+    return partner, feed
+
+
+def _time_text(at_us: int | None) -> str | None:
+    from poc.text import format_utc
+
+    return None if at_us is None else format_utc(at_us)
+
+
+def _now() -> datetime:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC)
