@@ -88,7 +88,7 @@ COMMANDS = {
         "Deliver the archived file of an exchange again: under the current map and contract, with new keys.",
     ),
     "parity": (
-        "poc.cli.parity",
+        "poc.cli.migration.parity",
         "parity",
         "Compare what two sides send, such as the monolith and the service, and decide about the differences.",
     ),
