@@ -45,6 +45,7 @@ keep.archive = "90d"     # files whose exchange has ended
 keep.refused = "90d"     # refused files that a mended one has replaced, or that were discarded
 keep.quarantine = "90d"  # rows that were replayed or discarded
 keep.spool = "30d"       # damaged lines
+keep.capture = "30d"     # requests of a monolith that is replaced
 """
 
 #: How to name who is told, as a comment; after all keys, because a table ends with the next one.

@@ -77,6 +77,10 @@ class KeepSettings(Strict):
         description="How long single runs stay in the metrics store. What milestones are judged by is computed from "
         "them day by day, and stays.",
     )
+    capture: Duration | None = Field(
+        default=None,
+        description="How long the requests of monoliths stay in `var/capture`, where `milepost capture` keeps them.",
+    )
     history: Duration | None = Field(
         default=None,
         description="How long the ledger knows exchanges that are done. After that, the same bytes are a new file: a "

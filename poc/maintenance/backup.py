@@ -35,6 +35,9 @@ INBOX, OUTBOX = "var/inbox", "var/outbox"
 #: Folders with files that no exchange needs any more; they are copied last.
 ARCHIVE, REFUSED = "var/archive", "var/refused"
 
+#: Folder with the requests of monoliths, which nothing needs once they are compared; it is not copied.
+CAPTURE = "var/capture"
+
 #: Folder of a backup with the files of the workspace.
 FILES = "files"
 
@@ -83,13 +86,13 @@ def make_backup(root: Path, folder: Path, release: str, clock: Callable[[], date
     copy = TreeCopy(root, part / FILES)
     with reporting_copy_errors(folder):
         (part / UNDER_WAY).write_text("This folder is not a complete backup.\n", "utf-8")
-        copy.copy_files(skip=(ARCHIVE, REFUSED))
-        for name in sorted(copy.names(skip=(ARCHIVE, REFUSED, INBOX))):
+        copy.copy_files(skip=(ARCHIVE, REFUSED, CAPTURE))
+        for name in sorted(copy.names(skip=(ARCHIVE, REFUSED, CAPTURE, INBOX))):
             if is_database(name) and name != LEDGER:
                 copy.copy_database(name)
         made_at = clock()
         copy_ledger(copy)
-        copy.copy_files(skip=(ARCHIVE, REFUSED))
+        copy.copy_files(skip=(ARCHIVE, REFUSED, CAPTURE))
         for folder_of_ended in (REFUSED, *([ARCHIVE] if archive else [])):
             copy.copy_files(folder_of_ended)
         copy.copy_files(INBOX)  # a file that is delivered again goes back from the archive into the inbox

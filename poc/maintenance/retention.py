@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from poc.capture.journal_reader import day_folders
 from poc.config.duration import parse_duration
 from poc.delivery.body_files import remove_stray_files
 from poc.ledger.lookup import SETTLED
@@ -87,7 +88,7 @@ def tidy(
     var = workspace.root / "var"
     limits = {
         kind: now - parse_duration(text)
-        for kind in ("archive", "refused", "spool", "quarantine", "history", "metrics")
+        for kind in ("archive", "refused", "spool", "capture", "quarantine", "history", "metrics")
         if (text := getattr(keep, kind)) is not None
     }
     if not dry_run:
@@ -101,6 +102,8 @@ def tidy(
             removed.append(_remove_files(kind, old_refused_files(var / "refused", ledger, before_us), before, dry_run))
         elif kind == "spool":
             removed.append(_remove_files(kind, old_damaged_lines(var / "spool", before_us), before, dry_run))
+        elif kind == "capture":
+            removed.append(_remove_files(kind, old_captures(var / "capture", before), before, dry_run))
         elif kind == "quarantine":
             removed.append(Removed(kind, remove_settled_rows(ledger, before_us, dry_run=dry_run), before))
         elif kind == "history":
@@ -148,6 +151,17 @@ def old_refused_files(refused: Path, ledger: Ledger, before_us: int) -> Iterator
 def old_damaged_lines(spool: Path, before_us: int) -> Iterator[Path]:
     """Yield files of lines that are no events, which were saved apart before a time."""
     return (path for path in _files(spool) if path.parent.name == "damaged" and _changed_us(path) < before_us)
+
+
+def old_captures(captures: Path, before: datetime) -> Iterator[Path]:
+    """Yield what proxies kept on the days that ended before a time."""
+    day = f"{before.astimezone(UTC):%Y-%m-%d}"
+    for folder in sorted(captures.glob("*")):
+        for path in day_folders(folder):
+            if path.name < day:
+                yield from _files(path)
+                with suppress(OSError):  # not empty in a dry run, or where a file could not be removed
+                    path.rmdir()
 
 
 def remove_settled_rows(ledger: Ledger, before_us: int, *, dry_run: bool) -> int:

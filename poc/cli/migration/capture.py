@@ -37,11 +37,14 @@ def capture(ctx: click.Context, partners: tuple[str, ...], port: int) -> None:
     import asyncio
 
     from poc.capture.run_proxies import run_proxies, select_settings
-
-    context: CliContext = ctx.obj
-    settings = select_settings(context.workspace, partners, port)
+    from poc.service.private_files import make_private
 
     def warn(line: str) -> None:
         print_line(f"milepost capture: {line}", err=True)
+
+    context: CliContext = ctx.obj
+    settings = select_settings(context.workspace, partners, port)
+    if note := make_private(context.workspace.root / "var"):
+        warn(note)
 
     asyncio.run(run_proxies(settings, print_line, warn))

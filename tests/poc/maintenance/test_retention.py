@@ -133,3 +133,20 @@ def test_what_is_removed_is_said_in_words(workspace, ledger, ended):
     texts = [describe(row) for row in tidy(workspace, ledger, NOW, lambda _: 7)]
     assert texts[0] == "1 file(s) in archive before 2013-10-03, 4 bytes"
     assert texts[-2:] == ["1 settled exchange(s) before 2013-10-03", "7 run(s) before 2013-10-03"]
+
+
+def test_what_a_proxy_kept_goes_by_days(workspace, ledger):
+    """Whole days before the limit are removed; files that are no day's stay."""
+    with (workspace.root / "milepost.toml").open("a") as file:
+        file.write('keep.capture = "30d"\n')
+    workspace = load_workspace(workspace.root)
+    folder = workspace.root / "var" / "capture" / "AA"
+    for day in ("2013-12-01", "2013-12-02", "2013-12-03"):
+        (folder / day).mkdir(parents=True)
+        (folder / day / "journal.jsonl").write_text("x\n")
+        (folder / day / "1.body").write_text("x\n")
+    (folder / "proxy.lock").touch()
+    (removed,) = (each for each in tidy(workspace, ledger, NOW, lambda _: 0, dry_run=True) if each.kind == "capture")
+    assert (removed.count, len(names(workspace, "capture"))) == (2, 7)
+    tidy(workspace, ledger, NOW, lambda _: 0)
+    assert sorted(path.name for path in folder.iterdir()) == ["2013-12-02", "2013-12-03", "proxy.lock"]
