@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
-import struct
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING
 from poc.capture.answer_framing import AnswerFraming
 from poc.capture.body_framing import BrokenBody, ChunkedBody, LengthBody
 from poc.capture.request_head import HEAD_END, MAX_HEAD_BYTES, RefusedRequest, parse_head
+from poc.capture.stream import READ_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,22 +24,9 @@ if TYPE_CHECKING:
     from poc.capture.body_framing import BodyFraming
     from poc.capture.request_head import RequestHead
     from poc.capture.request_store import KeptRequest, RequestStore
-
-#: The most bytes that one read returns.
-READ_BYTES = 64 * 1024
-
-#: Seconds in which what was sent must be taken before a connection is closed.
-CLOSE_S = 60.0
-
-#: Seconds, and bytes, that a refused client may still send, so that it reads the answer before the connection ends.
-DRAIN_S, DRAIN_BYTES = 2.0, 16 << 20
+    from poc.capture.stream import Stream
 
 BARE_LF = re.compile(rb"(?<!\r)\n")
-
-REASONS = {
-    400: "Bad Request", 405: "Method Not Allowed", 408: "Request Timeout", 431: "Request Header Fields Too Large",
-    501: "Not Implemented",
-}  # fmt: skip
 
 
 class PartnerGone(Exception):
@@ -78,36 +64,6 @@ class Exchanged:
             return
         self.noted = ended, self.kept.whole
         await self.kept.outcome(self.answer.status, ended, time.monotonic() - self.start_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """The two directions of a connection."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    async def send(self, data: bytes) -> None:
-        """Send bytes, and wait while the other side is slow. Raises OSError."""
-        self.writer.write(data)
-        await self.writer.drain()
-
-    def reset(self) -> None:
-        """End the connection by a TCP reset."""
-        sock = self.writer.get_extra_info("socket")
-        if sock is not None:
-            with suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.writer.transport.abort()
-
-    async def close(self) -> None:
-        """Send what waits, and close the connection."""
-        self.writer.close()
-        try:
-            async with asyncio.timeout(CLOSE_S):
-                await self.writer.wait_closed()
-        except (OSError, TimeoutError):
-            self.writer.transport.abort()
 
 
 class ConnectionRelay:
@@ -161,29 +117,17 @@ class ConnectionRelay:
         if isinstance(of_requests, (RefusedRequest, BrokenBody)):
             self._partner.reset()
             nothing_passed = exchanged is None or not (exchanged.answer.decided or exchanged.answer.interim)
-            await self._refuse(of_requests, tells=nothing_passed)
+            self._report(f"refused a request: {of_requests}")
+            if nothing_passed:
+                status = of_requests.status if isinstance(of_requests, RefusedRequest) else 400
+                await self._client.refuse(status, f"milepost capture does not pass this request on: {of_requests}\n")
+            await self._client.close()
         elif of_answers is None or (of_requests is None and isinstance(of_answers, asyncio.CancelledError)):
             await self._client.close()
             await self._partner.close()
         else:
             self._partner.reset()
             self._client.reset()
-
-    async def _refuse(self, error: RefusedRequest | BrokenBody, *, tells: bool) -> None:
-        status = error.status if isinstance(error, RefusedRequest) else 400
-        self._report(f"refused a request: {error}")
-        if tells:
-            text = f"milepost capture does not pass this request on: {error}\n".encode("utf-8", "replace")
-            head = f"HTTP/1.1 {status} {REASONS[status]}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            head += f"Content-Length: {len(text)}\r\nConnection: close\r\n\r\n"
-            with suppress(OSError, TimeoutError):
-                async with asyncio.timeout(DRAIN_S):
-                    await self._client.send(head.encode("ascii") + text)
-                    self._client.writer.write_eof()
-                    left_bytes = DRAIN_BYTES
-                    while left_bytes > 0 and (data := await self._client.reader.read(READ_BYTES)):
-                        left_bytes -= len(data)
-        await self._client.close()
 
     async def _pass_requests(self) -> None:
         """Pass on one request after the other. Raises RefusedRequest, BrokenBody, PartnerGone, OSError."""

@@ -13,9 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from poc.capture.connection_relay import READ_BYTES, ConnectionRelay, Limits, Stream
+from poc.capture.connection_relay import ConnectionRelay, Limits
 from poc.capture.proxy_lock import write_address
 from poc.capture.request_store import RequestStore
+from poc.capture.stream import READ_BYTES, Stream
 from poc.errors import BadInput
 from poc.transports.tls import TlsFiles, make_tls_context, reason_of
 
