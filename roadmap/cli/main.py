@@ -126,24 +126,31 @@ def plan(context: CliContext, code: str, as_json: bool) -> None:
 @click.option(
     "--html", is_flag=False, flag_value="-", metavar="[FILE]", help="Print one HTML file, or write it to FILE."
 )
+@click.option("--pdf", metavar="FILE", help="Write the same page as PDF; needs an installed Chromium or Chrome.")
 @click.option("--json", "as_json", is_flag=True, help="Print the same as JSON.")
 @click.pass_obj
-def report(context: CliContext, as_of: datetime | None, markdown: bool, html: str | None, as_json: bool) -> None:
-    """Report all milestones in full, or with --html on one page of A4."""
+def report(
+    context: CliContext, as_of: datetime | None, markdown: bool, html: str | None, pdf: str | None, as_json: bool
+) -> None:
+    """Report all milestones in full, or with --html or --pdf on one page of A4."""
     import json
+    import os
     import time
     from pathlib import Path
 
     from roadmap.cli.session import open_session
+    from roadmap.pdf import print_pdf
     from roadmap.report import full_report, one_page
 
-    if markdown + as_json + (html is not None) > 1:
-        raise click.UsageError("--markdown, --html and --json exclude each other; choose one")
+    if markdown + as_json + (html is not None) + (pdf is not None) > 1:
+        raise click.UsageError("--markdown, --html, --pdf and --json exclude each other; choose one")
+    if pdf is not None:
+        _check_pdf(pdf)
     if html is not None and not Path(html).name and html != "-":
         raise click.UsageError(f"--html {html!r} names no file; name one, or leave the name out to print it")
     with open_session(context, time.time_ns() // 1000, _day(as_of)) as session:
         judged = (session.db, session.plan, session.verdicts, session.today, context.clock)
-        if html is not None:
+        if html is not None or pdf is not None:
             text = full_report.to_html(one_page.gather(*judged, context.built), context.name)
         else:
             gathered = full_report.gather(*judged, session.heading, context.built)
@@ -151,12 +158,15 @@ def report(context: CliContext, as_of: datetime | None, markdown: bool, html: st
                 text = json.dumps(full_report.to_json(gathered), indent=2)
             else:
                 text = full_report.to_markdown(gathered) if markdown else full_report.to_text(gathered)
-    if html is None:
+    if pdf is not None:
+        _write(Path(pdf), print_pdf(text, os.environ), "--pdf")
+        print_line(f"The report is in {pdf}.")
+    elif html is None:
         print_text(text)
     elif html == "-":
         click.echo(text, nl=False)
     else:
-        _write(Path(html), text)
+        _write(Path(html), text.encode(), "--html")
         print_line(f"The report is in {html}.")
 
 
@@ -199,7 +209,19 @@ def _day(moment: datetime | None) -> date | None:
     return None if moment is None else moment.date()
 
 
-def _write(path: Path, text: str) -> None:
+def _check_pdf(name: str) -> None:
+    """Check that a PDF can be made before anything is judged for it. Raises UsageError and Refused."""
+    import os
+    from pathlib import Path
+
+    from roadmap.pdf import find_browser
+
+    if not Path(name).name:
+        raise click.UsageError(f"--pdf {name!r} names no file; name one")
+    find_browser(os.environ)
+
+
+def _write(path: Path, content: bytes, option: str) -> None:
     """Write a file whole or not at all.
 
     Raises:
@@ -211,6 +233,6 @@ def _write(path: Path, text: str) -> None:
 
     try:
         with write_atomically(path) as sink:
-            sink.write(text.encode())
+            sink.write(content)
     except BadInput as error:
-        raise Refused(f"--html {error}; name a file in a folder that can be written to") from error
+        raise Refused(f"{option} {error}; name a file in a folder that can be written to") from error

@@ -77,7 +77,8 @@ def worth_sentence(table: WorthTable) -> str:
         return ""
     shown = [row for row in table.rows if row.name in {"Hands", "Machine time", "Money"} and row.subject != NO_MONEY]
     parts = ", ".join(f"{row.name.lower()} {row.control} before and {row.subject} now" for row in shown)
-    return f"In {table.title}: {parts}. {table.effort}"
+    effort = table.effort if table.prices else f"Effort: {NOT_VALUED}."
+    return f"In {table.title}: {parts}. {effort}"
 
 
 def _rows(control: SideMonth, subject: SideMonth, figures: WorthFigures) -> tuple[WorthRow, ...]:

@@ -95,7 +95,7 @@ def test_a_live_workspace_plans_in_days(front, data, refused):
         (["spend", "M1", "much", "--note", "x"], "'much' is not a valid float"),
         (["spend", "M1", "1"], "Missing option '--note'"),
         (["status", "--as-of", "2013-02-30"], "'2013-02-30' does not match the format '%Y-%m-%d'"),
-        (["report", "--markdown", "--html"], "--markdown, --html and --json exclude each other; choose one"),
+        (["report", "--markdown", "--html"], "--markdown, --html, --pdf and --json exclude each other; choose one"),
         (["report", "--html", ""], "--html '' names no file"),
         (["report", "--html", "."], "--html '.' names no file"),
         (["report", "--html", "/"], "--html '/' names no file"),
