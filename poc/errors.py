@@ -4,6 +4,8 @@ ExchangeError              base; never raised itself
 ├── BadInput               correct the named file, key or name and call again (exit 2)
 ├── ContractBreach         the file breaks the contract: correct either, hand the file in again (exit 3)
 ├── DeliveryFailed         the partner did not accept the delivery: hand the file in again (exit 4)
+├── MonolithFailed         the monolith's command did not exchange the file: see its output, call again (exit 4)
+├── GuardrailBreached      a feed went back on its route: find the cause before it advances again (exit 5)
 ├── LedgerDamaged          restore the named ledger or move it away; nothing was changed (exit 2)
 ├── TryLater               another program holds a resource: call again later (exit 75)
 │   ├── FileStillChanging  this file alone: it changes while it is read
@@ -82,6 +84,18 @@ class DeliveryFailed(ExchangeError):
         self.unknown = unknown
         self.answer = answer
         self.reused = reused
+
+
+class MonolithFailed(ExchangeError):
+    """The monolith's command failed on a file, or was killed so that it is unknown what it has done."""
+
+    exit_code = 4
+
+
+class GuardrailBreached(ExchangeError):
+    """A feed went back on its route by itself, because the service did worse than it may."""
+
+    exit_code = 5
 
 
 class LedgerDamaged(ExchangeError):

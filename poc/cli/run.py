@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from poc.cli.console import CliContext
     from poc.config.workspace import Workspace
     from poc.exchanges.receipt import Receipt
+    from poc.route.sides.monolith_side import MonolithRun
     from poc.schedule.send_hours import WaitingFeed
     from poc.service.runner import RunResult
 
@@ -43,7 +44,8 @@ def run(
     exchange is also a line in it, as is each problem that begins or ends.
 
     Exit codes: 0 all done, also with quarantined rows within the budget; 3 a file breaks its contract and is now in
-    var/refused; 4 a delivery failed, is due later, or may have arrived without an answer; see `milepost status`.
+    var/refused; 4 a delivery failed, is due later, or may have arrived without an answer, or a monolith's command
+    failed; 5 a feed went back on its route by itself; see `milepost status`.
     """
     import json
     from contextlib import ExitStack, closing
@@ -81,6 +83,10 @@ def run(
         )  # fmt: skip
         for result in resources.enter_context(closing(results)):
             log(result)
+            if result.monolith is not None:
+                outcomes.add(result.monolith.outcome)
+                print_monolith_run(result, result.monolith, as_json=as_json)
+                continue
             if result.receipt is None:
                 code = 0 if result.error is None else result.error.exit_code
                 outcomes.add(OUTCOME_BY_EXIT_CODE.get(code, "mistake"))
@@ -240,6 +246,23 @@ def result_lines(result: RunResult, receipt: Receipt) -> Iterator[str]:
         yield f"  quarantined; `milepost quarantine show {receipt.exchange_id[:8]}` shows the rows"
 
 
+def print_monolith_run(result: RunResult, ran: MonolithRun, *, as_json: bool) -> None:
+    """Print what the monolith did with a file that it was given."""
+    import json
+
+    if as_json:
+        head = {"partner": result.partner, "feed": result.feed, "file": str(result.path), "side": "monolith"}
+        values = {"outcome": ran.outcome, "sha256": ran.sha256, "wall_s": round(ran.wall_s, 3), "error": result.note}
+        click.echo(json.dumps({**head, **values}))
+        return
+    how = f" in {ran.wall_s:.1f} s" if ran.outcome == "done" else ""
+    print_line(
+        f"{result.partner}/{result.feed} {result.path.name}: {ran.outcome.replace('_', ' ')} by the monolith{how}"
+    )
+    if result.note:
+        print_line(f"  {result.note}")
+
+
 def due_later(workspace: Workspace, feed: str | None) -> int:
     """Return the number of exchanges of these feeds that resume by themselves later."""
     from contextlib import closing
@@ -254,10 +277,12 @@ def due_later(workspace: Workspace, feed: str | None) -> int:
 
 
 #: The exit code of a run: that of the first of these outcomes that some file has.
-EXIT_CODES = (("fault", 1), ("mistake", 2), ("failed", 4), ("due", 4), ("ambiguous", 4), ("refused", 3), ("busy", 75))
+EXIT_CODES = (
+    ("fault", 1), ("mistake", 2), ("failed", 4), ("due", 4), ("ambiguous", 4), ("refused", 3), ("breached", 5), ("busy", 75)
+)  # fmt: skip
 
 #: The outcome of an error, by its exit code; any other is a mistake.
-OUTCOME_BY_EXIT_CODE = {1: "fault", 75: "busy"}
+OUTCOME_BY_EXIT_CODE = {1: "fault", 4: "failed", 5: "breached", 75: "busy"}
 
 
 #: What a person does about an exchange in the outbox, by its outcome.

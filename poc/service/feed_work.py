@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from poc.delivery.outbox import remove_unused_files
 from poc.engine.precedence import PrecedenceEndpoint
-from poc.errors import BadInput, ExchangeError, FileStillChanging, LedgerDamaged, TryLater, UnexpectedError
+from poc.errors import ExchangeError, FileStillChanging, TryLater
 from poc.exchanges.file_pass import MAX_PASS_BYTES, can_pass, size_in_pass
 from poc.ledger.lease import describe_holder, wall_clock_us
 from poc.ledger.lookup import resumable_exchanges
@@ -20,19 +20,18 @@ from poc.pipeline.capabilities import retries_itself
 from poc.retries.circuit_breaker import longest_waits_us
 from poc.schedule.tick_store import record_arrivals
 from poc.service.finished_file import archive_if_finished
-from poc.service.runner import Runner, RunResult
+from poc.service.route_work import RouteWork
+from poc.service.runner import Runner, RunResult, as_exchange_error, without_repeats
 from poc.transports.inbox import complete_files, is_complete
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from poc.exchanges.receipt import Receipt
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
     from poc.service.run_settings import RunSettings
-
-T = TypeVar("T")
 
 #: Seconds for which a feed whose lease another process holds is tried: longer than a dead process keeps it.
 BUSY_WAIT_S = 18.0
@@ -75,6 +74,7 @@ class InboxWork:
         self._endpoint: PrecedenceEndpoint | None = None
         self._is_first = True
         self._prepared: PreparedFeed | None = None
+        self._route: RouteWork | None = None  # of this turn
         self._entries: deque[ExchangeRecord] = deque()
         self._files: deque[Path] = deque()
         self._busy_since_s: float | None = None
@@ -90,9 +90,27 @@ class InboxWork:
             return None
         settings = self._settings
         runner = Runner(prepared, ledger, settings.clock, settings.recorder, settings.release, settings.by_person)
+        if prepared.feed.monolith is None:
+            return self._work(runner, later_turn=later_turn)
+        with closing(RouteWork(settings, prepared, ledger)) as self._route:
+            runner = replace(runner, admit=self._route.admit)
+            try:
+                next_turn_s = self._work(runner, later_turn=later_turn)
+                if breach := self._route.check_guardrails():
+                    self._emit(breach)
+            except Exception as error:  # noqa: BLE001 (whatever one feed raises, the other feeds have their turns)
+                self._emit(RunResult(self.partner, self.feed, self._inbox, error=as_exchange_error(error)))
+                return None
+            return next_turn_s
+
+    def _work(self, runner: Runner, *, later_turn: bool) -> float | None:
+        """Work for a quantum, and return what `turn` returns."""
         until_s = time.monotonic() + self._quantum.quantum_s
         left = self._most_files
         while left > 0 and time.monotonic() < until_s:
+            if not self._entries and not self._files and self._route is not None and self._route.shadow_next():
+                left -= 1
+                continue
             if (not self._entries and not self._files) or self._waits_for_its_hours():
                 return None
             waiting = len(self._entries) + len(self._files)
@@ -104,7 +122,7 @@ class InboxWork:
             errors = [result.error for result in results if isinstance(result.error, TryLater)]
             if not all(isinstance(error, FileStillChanging) for error in errors):
                 return None  # what cannot be written now, or belongs to another process, is left to a later run
-        return 0.0 if self._entries or self._files else None
+        return 0.0 if self._entries or self._files or self._route is not None else None
 
     def _waits_for_its_hours(self) -> bool:
         """Return whether nothing may be begun now, because it is outside the feed's sending hours."""
@@ -200,7 +218,8 @@ class InboxWork:
             if not self._is_wanted(path, prepared, later_turn=later_turn):
                 self._files.popleft()
                 continue
-            of_file = size_in_pass(path) if can_pass(prepared) else None
+            is_alone = self._is_for_monolith(path) or not can_pass(prepared)
+            of_file = None if is_alone else size_in_pass(path)
             if paths and (of_file is None or size_bytes + of_file > MAX_PASS_BYTES):
                 break
             paths.append(self._files.popleft())
@@ -221,7 +240,13 @@ class InboxWork:
         except OSError:  # reported by its exchange
             return True
 
+    def _is_for_monolith(self, path: Path) -> bool:
+        """Return whether the monolith exchanges a file, as its feed has a route; give it to its side before."""
+        return self._route is not None and self._route.takes(path)
+
     def _exchange(self, runner: Runner, path: Path) -> RunResult:
+        if self._route is not None and self._route.has(path):
+            return self._route.exchange(path)
         try:
             return self._result(path, runner.exchange(path))
         except Exception as error:  # noqa: BLE001 (whatever one file raises, the others are exchanged)
@@ -258,27 +283,6 @@ class InboxWork:
             else RunResult(*self.key, Path(entry.file), result, entry=entry)
             for entry, result in without_repeats(wanted, results)
         ]
-
-
-def without_repeats(items: Sequence[T], results: Sequence[Receipt | Exception]) -> list[tuple[T, Receipt | Exception]]:
-    """Return items with their results; an error that ended a whole pass once, as the others are left to a later run."""
-    first_of = {id(result): at for at, result in reversed([*enumerate(results)])}
-    return [
-        (item, result)
-        for at, (item, result) in enumerate(zip(items, results, strict=True))
-        if first_of[id(result)] == at
-    ]
-
-
-def as_exchange_error(error: Exception) -> ExchangeError:
-    """Return an error as one of this feed alone. Raises LedgerDamaged, which concerns all feeds."""
-    if isinstance(error, LedgerDamaged):
-        raise error
-    if isinstance(error, ExchangeError):
-        return error
-    if isinstance(error, OSError) and error.filename:
-        return BadInput(f"{error.filename}: {error.strerror}; check its permissions")
-    return UnexpectedError.of(error)
 
 
 def should_resume(entry: ExchangeRecord, inbox_names: set[str]) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from poc.errors import BadInput
+from poc.errors import BadInput, ExchangeError, LedgerDamaged, UnexpectedError
 from poc.exchanges.exchange import exchange, resume
 from poc.exchanges.file_pass import exchange_files
 from poc.exchanges.joint_resume import resume_together
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from metrics.events import Recorder
-    from poc.errors import ExchangeError
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
+    from poc.route.sides.monolith_side import MonolithRun
+
+T = TypeVar("T")
 
 #: New objects after which the garbage collector looks at them, and how many such passes make one over older ones.
 COLLECTOR_THRESHOLDS = (10_000, 10, 10)
@@ -43,7 +45,8 @@ class RunResult:
     """The result of one run: the file's current path with its receipt, or the error that prevented the exchange.
 
     A run that resumed an exchange from the ledger has its `entry`; its path is only the file's name. `note` says what
-    became of a file that could not be archived, as it was deleted or replaced meanwhile.
+    became of a file that could not be archived, as it was deleted or replaced meanwhile. `monolith` is what the
+    monolith did with a file that it was given.
     """
 
     partner: str
@@ -53,6 +56,7 @@ class RunResult:
     error: ExchangeError | None = None
     entry: ExchangeRecord | None = None
     note: str = ""
+    monolith: MonolithRun | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Runner:
         recorder: records the run events.
         release: version of the program, for the events.
         by_person: whether a person started the runs; otherwise the service works by itself.
+        admit: called with the entry of a file before a row of it is read; raises an error where it may not be sent.
     """
 
     prepared: PreparedFeed
@@ -74,6 +79,7 @@ class Runner:
     recorder: Recorder
     release: str
     by_person: bool = True
+    admit: Callable[[ExchangeRecord], None] = lambda _: None
 
     def exchange(self, path: Path) -> Receipt:
         """Exchange one file. Raises what `poc.exchanges.exchange.exchange` raises."""
@@ -98,6 +104,7 @@ class Runner:
         }
 
         def opened(path: Path, entry: ExchangeRecord) -> None:
+            self.admit(entry)
             self.recorder.record(timers[path].started(entry), started=True)
 
         began = RunTimer.start(self.prepared, "", 0, now, self.release)
@@ -140,7 +147,12 @@ class Runner:
     ) -> Receipt:
         now = self.clock()
         timer = RunTimer.start(self.prepared, file, due_at_us, now, self.release)
-        receipt = run(now, lambda entry: self.recorder.record(timer.started(entry), started=True))
+
+        def opened(entry: ExchangeRecord) -> None:
+            self.admit(entry)
+            self.recorder.record(timer.started(entry), started=True)
+
+        receipt = run(now, opened)
         self.recorder.record(timer.ended(receipt, by_person=self.by_person))
         return receipt
 
@@ -151,3 +163,24 @@ def changed_at_us(path: Path) -> int | None:
         return int(path.lstat().st_mtime * 1_000_000)
     except OSError:
         return None
+
+
+def without_repeats(items: Sequence[T], results: Sequence[Receipt | Exception]) -> list[tuple[T, Receipt | Exception]]:
+    """Return items with their results; an error that ended a whole pass once, as the others are left to a later run."""
+    first_of = {id(result): at for at, result in reversed([*enumerate(results)])}
+    return [
+        (item, result)
+        for at, (item, result) in enumerate(zip(items, results, strict=True))
+        if first_of[id(result)] == at
+    ]
+
+
+def as_exchange_error(error: Exception) -> ExchangeError:
+    """Return an error as one of this feed alone. Raises LedgerDamaged, which concerns all feeds."""
+    if isinstance(error, LedgerDamaged):
+        raise error
+    if isinstance(error, ExchangeError):
+        return error
+    if isinstance(error, OSError) and error.filename:
+        return BadInput(f"{error.filename}: {error.strerror}; check its permissions")
+    return UnexpectedError.of(error)

@@ -11,6 +11,7 @@ from poc.ledger.lease import wall_clock_us
 from poc.ledger.pace import Pace
 from poc.pipeline.capabilities import resolve_level
 from poc.pipeline.prepared_feed import prepare_feed
+from poc.route.choice import give_handed_in
 from poc.schedule.tick_store import record_arrivals
 from poc.service.finished_file import archive_if_finished
 from poc.service.runner import Runner, RunResult
@@ -45,7 +46,7 @@ def exchange_one(
         clock: returns the current time, in UTC.
         release: version of the program, for the events.
 
-    Raises what `prepare_feed`, `place` and `poc.exchanges.exchange.exchange` raise.
+    Raises what `prepare_feed`, `place`, `give_handed_in` and `poc.exchanges.exchange.exchange` raise.
     """
     with ExitStack() as resources:
         session = resources.enter_context(new_session())
@@ -57,6 +58,8 @@ def exchange_one(
         recorder = resources.enter_context(closing(SpoolRecorder(workspace.spool)))
         path = place()
         record_arrivals(ledger, partner, feed, prepared.feed, [path], clock())
+        if prepared.feed.monolith is not None:
+            give_handed_in(ledger, partner, feed, path, int(clock().timestamp() * 1_000_000))
         receipt = Runner(prepared, ledger, clock, recorder, release).exchange(path)
         current_path, note = archive_if_finished(workspace, partner, feed, path, receipt)
         return RunResult(partner, feed, current_path, receipt, note=note)

@@ -1,0 +1,1 @@
+"""The two sides of a file: the monolith's command, and the service without sending; and what both sent."""
