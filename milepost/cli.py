@@ -93,6 +93,11 @@ COMMANDS = {
         "Compare what two sides send, such as the monolith and the service, and decide about the differences.",
     ),
     "partner": ("poc.cli.partner", "partner", "List the partners, or release one to which nothing is sent."),
+    "route": (
+        "poc.cli.migration.route",
+        "route",
+        "Move a feed from the monolith to the service, stage by stage, and back.",
+    ),
     "capture": (
         "poc.cli.migration.capture",
         "capture",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pytest
 
 SHARED = (
-    "awkward_year", "certificates", "dashboard/html_elements", "dashboard/page_states", "flights_feed", "made_up_year",
+    "awkward_year", "certificates", "moved_feed", "dashboard/html_elements", "dashboard/page_states", "flights_feed", "made_up_year",
     "practice_partner", "properties/counting", "properties/crash_service", "properties/faulty_partners",
     "properties/kill_switch", "run_events", "scripted_server", "webhook_receiver", "dashboard/service_states",
 )  # fmt: skip

@@ -29,6 +29,14 @@ STEPS = {
     "tidy": ("poc.delivery.outbox", "Outbox.end"),
     "publish": ("poc.stages.deliver_file", "publish"),
     "put away": ("poc.service.finished_file", "archive_file"),
+    "give": ("poc.service.route_work", "give_to_side"),
+    "hand over": ("poc.route.sides.monolith_side", "hand_over"),
+    "note": ("poc.route.sides.monolith_side", "update_sender"),
+    "command": ("poc.route.sides.monolith_side", "run_command"),
+    "running": ("poc.route.sides.command", "killed_after"),
+    "put away monolith": ("poc.service.route_work", "archive_file"),
+    "shadow": ("poc.route.sides.shadow", "exchange"),
+    "compare": ("poc.service.route_work", "shadow_and_compare"),
 }
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from poc.cli.console import CliContext
     from poc.config.workspace import Workspace
     from poc.exchanges.receipt import Receipt
-    from poc.route.sides.monolith_side import MonolithRun
     from poc.schedule.send_hours import WaitingFeed
     from poc.service.runner import RunResult
 
@@ -53,6 +52,7 @@ def run(
 
     from metrics.events import SpoolRecorder
     from metrics.process_end import STOP_S, ending_after_interrupt
+    from poc.cli.migration.monolith_output import print_monolith_run
     from poc.pipeline.capabilities import resolve_level
     from poc.schedule.expectation_job import ExpectationJob
     from poc.service.inbox_run import run_inbox
@@ -246,23 +246,6 @@ def result_lines(result: RunResult, receipt: Receipt) -> Iterator[str]:
         yield f"  quarantined; `milepost quarantine show {receipt.exchange_id[:8]}` shows the rows"
 
 
-def print_monolith_run(result: RunResult, ran: MonolithRun, *, as_json: bool) -> None:
-    """Print what the monolith did with a file that it was given."""
-    import json
-
-    if as_json:
-        head = {"partner": result.partner, "feed": result.feed, "file": str(result.path), "side": "monolith"}
-        values = {"outcome": ran.outcome, "sha256": ran.sha256, "wall_s": round(ran.wall_s, 3), "error": result.note}
-        click.echo(json.dumps({**head, **values}))
-        return
-    how = f" in {ran.wall_s:.1f} s" if ran.outcome == "done" else ""
-    print_line(
-        f"{result.partner}/{result.feed} {result.path.name}: {ran.outcome.replace('_', ' ')} by the monolith{how}"
-    )
-    if result.note:
-        print_line(f"  {result.note}")
-
-
 def due_later(workspace: Workspace, feed: str | None) -> int:
     """Return the number of exchanges of these feeds that resume by themselves later."""
     from contextlib import closing
@@ -278,7 +261,8 @@ def due_later(workspace: Workspace, feed: str | None) -> int:
 
 #: The exit code of a run: that of the first of these outcomes that some file has.
 EXIT_CODES = (
-    ("fault", 1), ("mistake", 2), ("failed", 4), ("due", 4), ("ambiguous", 4), ("refused", 3), ("breached", 5), ("busy", 75)
+    ("fault", 1), ("mistake", 2), ("failed", 4), ("due", 4), ("ambiguous", 4), ("refused", 3), ("breached", 5),
+    ("busy", 75),
 )  # fmt: skip
 
 #: The outcome of an error, by its exit code; any other is a mistake.

@@ -72,6 +72,7 @@ class RouteConfig(Strict):
     files: int = Field(
         default=20,
         ge=1,
+        le=1_000,
         description="Files that must be compared in `shadow`, and sent by the service at each share of `canary`, "
         "before the feed advances.",
     )

@@ -31,7 +31,8 @@ def give_to_side(
     if (sender := find_sender(ledger, partner, feed, sha256)) is not None:
         return sender
     side: Side
-    if ledger.find(partner, feed, file, sha256).outcome:
+    entry = ledger.find(partner, feed, file, sha256)
+    if entry.outcome:
         side = "service"
     else:
         side = side_of_open_name(ledger, partner, feed, file) or route.position.side_of(file)
@@ -42,6 +43,7 @@ def give_to_side(
         file=file,
         size_bytes=size_bytes,
         side=side,
+        exchange_id=entry.exchange_id,
         change_id=route.change_id,
         given_at_us=now_us,
     )

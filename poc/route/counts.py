@@ -13,36 +13,48 @@ from poc.ledger.tables.route import FILE_SENDER
 if TYPE_CHECKING:
     from poc.ledger.ledger import Ledger
 
-_C, _E = FILE_SENDER.c, EXCHANGE.c
+#: The most files that are counted, the newest ones: a guardrail is asked in every turn.
+MAX_FILES = 1_000
+
+_E = EXCHANGE.c
 
 
-def _of_outcomes(*outcomes: str) -> sa.Function[int]:
-    return sa.func.sum(sa.case((_E.outcome.in_(outcomes), 1), else_=0))
+def _count(column: sa.ColumnElement[str], *values: str) -> sa.Function[int]:
+    """Return the number of rows in which a column has one of these values."""
+    return sa.func.sum(sa.case((sa.or_(*(column == value for value in values)), 1), else_=0))
 
 
-_FEED = sa.and_(_C.partner == sa.bindparam("of_partner"), _C.feed == sa.bindparam("of_feed"))
-SELECT_SERVICE = (
-    sa.select(
-        sa.func.count(),
-        _of_outcomes("done"),
-        _of_outcomes("failed", "given_up", "refused"),
-        _of_outcomes("ambiguous"),
-        sa.func.sum(_E.rows_failed),
-        sa.func.sum(_E.rows_ambiguous),
-    )
-    .select_from(
-        FILE_SENDER.join(
-            EXCHANGE, sa.and_(_E.partner == _C.partner, _E.feed == _C.feed, _E.sha256 == _C.sha256), isouter=True
+def _newest(side: str) -> sa.Subquery:
+    """Return the newest files that a side was given since a time."""
+    return (
+        sa.select(FILE_SENDER)
+        .where(
+            FILE_SENDER.c.partner == sa.bindparam("of_partner"),
+            FILE_SENDER.c.feed == sa.bindparam("of_feed"),
+            FILE_SENDER.c.side == side,
+            FILE_SENDER.c.given_at_us >= sa.bindparam("since_us"),
         )
+        .order_by(FILE_SENDER.c.given_at_us.desc())
+        .limit(sa.literal_column(str(MAX_FILES)))
+        .subquery(side)
     )
-    .where(_FEED, _C.side == "service", _C.given_at_us >= sa.bindparam("since_us"))
-)
+
+
+_SERVICE, _MONOLITH = _newest("service"), _newest("monolith")
+SELECT_SERVICE = sa.select(
+    sa.func.count(),
+    _count(_E.outcome, "done"),
+    _count(_E.outcome, "failed", "given_up", "refused"),
+    _count(_E.outcome, "ambiguous"),
+    sa.func.sum(_E.rows_failed),
+    sa.func.sum(_E.rows_ambiguous),
+).select_from(_SERVICE.join(EXCHANGE, _E.id == _SERVICE.c.exchange_id, isouter=True))
 SELECT_MONOLITH = sa.select(
     sa.func.count(),
-    sa.func.sum(sa.case((_C.state == "done", 1), else_=0)),
-    sa.func.sum(sa.case((_C.state.in_(("failed", "ambiguous", "given_up")), 1), else_=0)),
-    sa.func.max(_C.begun_at_us),
-).where(_FEED, _C.side == "monolith")
+    _count(_MONOLITH.c.state, "done"),
+    _count(_MONOLITH.c.state, "failed", "ambiguous", "given_up"),
+    sa.func.max(_MONOLITH.c.begun_at_us),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +90,10 @@ def service_counts(ledger: Ledger, partner: str, feed: str, since_us: int) -> Si
 
 
 def monolith_counts(ledger: Ledger, partner: str, feed: str) -> tuple[SideCounts, int | None]:
-    """Return the counts of all files of the monolith, and when its command was last begun.
+    """Return the counts of the files of the monolith, and when its command was last begun.
 
     Raises TryLater, LedgerDamaged.
     """
-    values = {"of_partner": partner, "of_feed": feed}
+    values = {"of_partner": partner, "of_feed": feed, "since_us": 0}
     given, done, failed, begun_at_us = ledger.execute(SELECT_MONOLITH, values)[0]
     return SideCounts(given, done or 0, failed or 0), begun_at_us

@@ -35,17 +35,18 @@ _C = FILE_SENDER.c
 _OF_FEED = sa.and_(_C.partner == sa.bindparam("of_partner"), _C.feed == sa.bindparam("of_feed"))
 _OF_FILE = sa.and_(_OF_FEED, _C.sha256 == sa.bindparam("of_sha256"))
 SELECT_SENDER = sa.select(FILE_SENDER).where(_OF_FILE)
+_UNSETTLED = sa.or_(*(_C.state == state for state in UNSETTLED))  # the ledger's statements have no lists
 SELECT_OPEN_OF_NAME = sa.select(_C.side).where(
-    _OF_FEED, _C.file == sa.bindparam("of_file"), _C.side == "monolith", _C.state.in_(UNSETTLED)
+    _OF_FEED, _C.file == sa.bindparam("of_file"), _C.side == "monolith", _UNSETTLED
 )
 SELECT_OPEN_EXCHANGE_OF_NAME = sa.select(EXCHANGE.c.id).where(
-    EXCHANGE.c.outcome != "done",
-    EXCHANGE.c.outcome.not_in(SETTLED_OUTCOMES),
+    sa.literal_column("outcome != 'done'"),  # exactly the condition of the index, so that SQLite uses it
+    sa.and_(*(EXCHANGE.c.outcome != outcome for outcome in SETTLED_OUTCOMES)),
     EXCHANGE.c.partner == sa.bindparam("of_partner"),
     EXCHANGE.c.feed == sa.bindparam("of_feed"),
     EXCHANGE.c.file == sa.bindparam("of_file"),
 )
-SELECT_OF_STATES = sa.select(FILE_SENDER).where(_OF_FEED, _C.side == "monolith", _C.state.in_(UNSETTLED))
+SELECT_OF_STATES = sa.select(FILE_SENDER).where(_OF_FEED, _C.side == "monolith", _UNSETTLED)
 SELECT_TO_SHADOW = sa.select(FILE_SENDER).where(_C.shadow == "waits", _OF_FEED).order_by(_C.ended_at_us)
 INSERT_SENDER = sa.insert(FILE_SENDER)
 UPDATE_SENDER = sa.update(FILE_SENDER).where(_OF_FILE)
@@ -61,6 +62,7 @@ class FileSender:
     file: str
     size_bytes: int
     side: Side
+    exchange_id: str  #: that the service has for it, or would have
     state: SenderState = "given"
     change_id: int = 0  #: the change of the route under which it was given; 0: the route had never changed
     given_at_us: int = 0

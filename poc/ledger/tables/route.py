@@ -41,6 +41,7 @@ FILE_SENDER = sa.Table(
     sa.Column("file", sa.Text, nullable=False),  # the name under which it was given first
     sa.Column("size_bytes", sa.Integer, nullable=False),
     sa.Column("side", sa.Text, nullable=False),  # monolith, service
+    sa.Column("exchange_id", sa.Text, nullable=False),  # that the service has for it, or would have
     # given; of the monolith also begun, done, failed, ambiguous, given_up. Those of the service are in `exchange`.
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("change_id", sa.Integer, nullable=False),  # the route under which it was given; 0: never changed
@@ -56,6 +57,9 @@ FILE_SENDER = sa.Table(
     sqlite_with_rowid=False,
 )
 
-#: Finds the files of a feed by name, and those of a side and state.
+#: Finds the newest files of a side, the files of a name, and those that are to be exchanged without sending.
+SENDERS_BY_TIME = sa.Index(
+    "file_sender_given", FILE_SENDER.c.partner, FILE_SENDER.c.feed, FILE_SENDER.c.side, FILE_SENDER.c.given_at_us
+)
 SENDERS_BY_NAME = sa.Index("file_sender_name", FILE_SENDER.c.partner, FILE_SENDER.c.feed, FILE_SENDER.c.file)
 SENDERS_TO_SHADOW = sa.Index("file_sender_shadow", FILE_SENDER.c.shadow, sqlite_where=FILE_SENDER.c.shadow == "waits")
