@@ -36,7 +36,7 @@ STEPS = {
     "running": ("poc.route.sides.command", "killed_after"),
     "put away monolith": ("poc.service.route_work", "archive_file"),
     "shadow": ("poc.route.sides.shadow", "exchange"),
-    "compare": ("poc.service.route_work", "shadow_and_compare"),
+    "compare": ("poc.route.sides.comparison", "compare_file"),
 }
 
 

@@ -120,7 +120,7 @@ def _record_word(context: CliContext, ledger: Ledger, before: ExchangeRecord) ->
 
     from metrics.events import SpoolRecorder
     from poc.pipeline.capabilities import resolve_level
-    from poc.service.person_event import person_event
+    from poc.service.run_event import person_event
 
     entry = ledger.get(before.exchange_id)
     assert entry is not None  # noqa: S101 (it was changed just now; tells the type checker)

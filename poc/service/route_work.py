@@ -12,7 +12,7 @@ from poc.route.file_senders import files_to_shadow
 from poc.route.guardrails import go_back_if_breached
 from poc.route.parity_states import parity_reader
 from poc.route.route_store import read_route
-from poc.route.sides.comparison import shadow_and_compare
+from poc.route.sides.comparison import ShadowComparer
 from poc.route.sides.handed_file import digest_of, is_same_file
 from poc.route.sides.monolith_side import MonolithSide
 from poc.route.sides.shadow import Shadow
@@ -43,6 +43,7 @@ class RouteWork:
         self._settings = settings
         self._ledger = ledger
         self._shadow = Shadow(settings.workspace, prepared)
+        self._comparer = ShadowComparer(settings.workspace, ledger, self._shadow, settings.clock, settings.recorder)
         self._given: dict[Path, tuple[FileSender, Route, FileVersion]] = {}
         self._monolith = MonolithSide(
             settings.workspace, self.partner, self.feed, ledger, settings.clock, settings.recorder, settings.by_person
@@ -92,15 +93,16 @@ class RouteWork:
         waiting = files_to_shadow(self._ledger, self.partner, self.feed)
         if not waiting:
             return False
-        shadow_and_compare(self._settings.workspace, self._ledger, self._shadow, waiting[0], self._settings.clock())
+        self._comparer.compare(waiting[0], read_route(self._ledger, self.partner, self.feed).stage)
         return True
 
     def check_guardrails(self) -> RunResult | None:
         """Let the feed go back where a guardrail is breached; return what to tell people then."""
         workspace = self._settings.workspace
         config = workspace.get_feed(self.partner, self.feed)[1].route
-        now_us = int(self._settings.clock().timestamp() * 1_000_000)
-        reader = parity_reader(workspace, self._ledger)
+        now = self._settings.clock()
+        now_us = int(now.timestamp() * 1_000_000)
+        reader = parity_reader(workspace, self._ledger, now)
         change = go_back_if_breached(self._ledger, config, self.partner, self.feed, reader, now_us)
         if change is None:
             return None

@@ -9,6 +9,8 @@ from poc.cli.console import Done
 from poc.text import format_utc
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from poc.cli.console import CliContext
     from poc.config.workspace import Workspace
     from poc.ledger.ledger import Ledger
@@ -78,7 +80,7 @@ def advance_feed(
     workspace = context.workspace
     partner, feed = _feed_of(workspace, name)
     with closing(open_ledger(workspace.ledger)) as ledger:
-        reader = parity_reader(workspace, ledger)
+        reader = parity_reader(workspace, ledger, from_us(now_us))
         by = _decider(who, why, now_us, owner)
         return _done(context, advance(workspace, ledger, partner, feed, reader, by, anyway=anyway))
 
@@ -152,7 +154,7 @@ def _row(workspace: Workspace, ledger: Ledger, partner: str, feed: str, now_us: 
 
     current = read_route(ledger, partner, feed)
     config = workspace.get_feed(partner, feed)[1].route
-    gate = check_gate(ledger, config, partner, feed, current, parity_reader(workspace, ledger), now_us)
+    gate = check_gate(ledger, config, partner, feed, current, parity_reader(workspace, ledger, from_us(now_us)), now_us)
     return {
         "partner": partner, "feed": feed, "scope": f"{partner}/{feed}", "stage": current.stage,
         "share": current.position.share, "position": str(current.position), "held": current.held,
@@ -162,6 +164,13 @@ def _row(workspace: Workspace, ledger: Ledger, partner: str, feed: str, now_us: 
         "reasons": [] if gate is None else list(gate.reasons),
         "evidence": {} if gate is None else dict(gate.evidence),
     }  # fmt: skip
+
+
+def from_us(now_us: int) -> datetime:
+    """Return the time of microseconds since 1970, in UTC."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(now_us / 1_000_000, UTC)
 
 
 def _feed_of(workspace: Workspace, name: str) -> tuple[str, str]:

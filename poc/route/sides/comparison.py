@@ -1,46 +1,76 @@
-"""Exchange a file of the monolith in the shadow, and compare what both sides sent."""
+"""Exchange files of the monolith in the shadow, and compare what both sides sent."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from poc.errors import ExchangeError
+from poc.errors import BadInput, ExchangeError, LeaseLost, LedgerDamaged
+from poc.parity.feed_parity import FilePair, body_records, compare_file
 from poc.route.file_senders import update_sender
 from poc.route.sides.handed_file import file_folder, handed_files, remove_folder
 from poc.route.sides.monolith_output import read_sent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
+    from pathlib import Path
 
+    from metrics.events import Recorder
     from poc.config.workspace import Workspace
     from poc.ledger.ledger import Ledger
     from poc.route.file_senders import FileSender
     from poc.route.sides.shadow import Shadow
 
 
-def shadow_and_compare(workspace: Workspace, ledger: Ledger, shadow: Shadow, sender: FileSender, now: datetime) -> None:
-    """Exchange a file without sending it, compare it with what the monolith sent, record that, and commit.
+@dataclass(frozen=True, slots=True)
+class ShadowComparer:
+    """Compares what the monolith sent for files of one feed with what the service would have sent."""
 
-    A mistake of the shadow or of the comparison is noted with the file; it stops nothing.
+    workspace: Workspace
+    ledger: Ledger
+    shadow: Shadow
+    clock: Callable[[], datetime]
+    recorder: Recorder
 
-    Raises TryLater, LedgerDamaged: the ledger of the workspace cannot be used.
-    """
-    folder = file_folder(workspace, sender.partner, sender.feed, sender.sha256)
-    state, note = "failed", ""
-    try:
+    def compare(self, sender: FileSender, stage: str) -> None:
+        """Exchange a file without sending it, compare, record that, and commit.
+
+        A mistake of the shadow or of the comparison is noted with the file; it stops nothing.
+
+        Raises:
+            TryLater, LedgerDamaged, LeaseLost: the ledger of the workspace cannot be used.
+        """
+        folder = file_folder(self.workspace, sender.partner, sender.feed, sender.sha256)
+        try:
+            state, note = "done", self._compare(sender, folder, stage)
+        except (LedgerDamaged, LeaseLost):
+            raise
+        except (ExchangeError, OSError) as error:
+            self.ledger.roll_back()
+            state, note = "failed", str(error)
+        update_sender(self.ledger, sender, shadow=state, shadow_note=note)
+        self.ledger.commit()
+        remove_folder(folder)
+
+    def _compare(self, sender: FileSender, folder: Path, stage: str) -> str:
+        """Return how the shadow's exchange ended. Raises ExchangeError where nothing can be compared."""
+        sent = read_sent(folder)
+        if sent.problem:
+            raise BadInput(sent.problem)
         files = handed_files(folder)
         if not files:
-            note = "the file was removed before the service could exchange it"
-        else:
-            run = shadow.exchange(files[0], sender.sha256, now)
-            sent = read_sent(folder)
-            if sent.problem:
-                note = sent.problem
-            else:
-                state = "done"
-                note = run.receipt.outcome
-    except (ExchangeError, OSError) as error:
-        note = str(error)
-    update_sender(ledger, sender, shadow=state, shadow_note=note)
-    ledger.commit()
-    remove_folder(folder)
+            raise BadInput("the monolith's command removed the file, so that the service could not exchange it")
+        now = self.clock()
+        run = self.shadow.exchange(files[0], sender.sha256, now)
+        pair = FilePair(
+            partner=sender.partner,
+            feed=sender.feed,
+            file=sender.file,
+            sha256=sender.sha256,
+            left=body_records("monolith", sent.bodies),
+            right=body_records("service", run.bodies),
+            stage=stage,
+        )
+        compare_file(self.workspace, self.ledger, pair, now, self.recorder)
+        return f"{run.receipt.outcome}: {run.receipt.error}" if run.receipt.error else run.receipt.outcome
