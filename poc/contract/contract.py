@@ -143,6 +143,11 @@ class Contract:
     key_values: tuple[tuple[str, Callable[[pl.Series], pl.Series]], ...]
     notes: tuple[str, ...]
 
+    @property
+    def formats(self) -> dict[str, str]:
+        """The formats of fields, for readers of files that have dates and times as such."""
+        return {column.name: column.format for column in self.columns}
+
     def check(self, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[Finding]]:
         """Type the columns and report every value that breaks the contract.
 

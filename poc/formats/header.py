@@ -38,6 +38,10 @@ class ExpectedFields(Protocol):
         """The Table Schema type of each field."""
 
     @property
+    def formats(self) -> Mapping[str, str]:
+        """The Table Schema format of each field, `default` where it has none."""
+
+    @property
     def decimal_chars(self) -> Mapping[str, str]:
         """The decimal mark of each field of numbers in which it is not a point."""
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from poc.config.formats.control_records import ControlRecord
+from poc.formats.cell_file import CellFileReader
+from poc.formats.cell_rows import CellRowParser
 from poc.formats.control_records import ControlRecords
 from poc.formats.csv_reader import CsvFormat
+from poc.formats.excel_reader import ExcelSource
 from poc.formats.fixed_reader import FixedWidthFormat
 from poc.formats.json_array import JsonArrayFormat
 from poc.formats.jsonl_reader import JsonLinesFormat
 from poc.formats.kept_rows import KeptRowReader
+from poc.formats.parquet_reader import ParquetSource
 from poc.formats.table_reader import TableReader
 from poc.formats.writers import CsvEncoder, JsonArrayEncoder, JsonLinesEncoder, JsonRowEncoder
 
@@ -93,6 +97,10 @@ def make_reader(feed: Feed, contract: ExpectedFields, sizes: Sizes | None = None
     Without `whole`, the input is some rows of a file, so that the first row of a format without a header is not
     compared with the contract in place of a header.
     """
+    if feed.format == "xlsx":
+        return CellFileReader(feed, contract, ExcelSource(feed, contract))
+    if feed.format == "parquet":
+        return CellFileReader(feed, contract, ParquetSource(contract))
     controls = ControlRecords(feed, contract) if feed.header is not None or feed.trailer is not None else None
     return TableReader(feed, make_row_format(feed, contract, whole=whole), sizes, controls=controls)
 
@@ -110,6 +118,8 @@ def make_row_format(feed: Feed, contract: ExpectedFields, *, whole: bool) -> Row
 
 def make_row_reader(feed: Feed, contract: ExpectedFields) -> FileReader:
     """Return the reader of rows that were kept, one after the other: without compression, counts and sums."""
+    if feed.format in {"xlsx", "parquet"}:
+        return KeptRowReader(CellRowParser(feed, contract))
     if feed.format == "json":
         return KeptRowReader(JsonLinesFormat(feed, contract, whole=False))
     header = None if feed.header is None else ControlRecord(starts=feed.header.starts)

@@ -43,6 +43,7 @@ class HeaderFields:
     names: tuple[str, ...]
     missing_values: tuple[str, ...] = ("",)
     types: Mapping[str, str] = field(default_factory=dict)
+    formats: Mapping[str, str] = field(default_factory=dict)
     decimal_chars: Mapping[str, str] = field(default_factory=dict)
     boolean_texts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     field_missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,14 +1,16 @@
 """Every format keeps the promises of quarantine: a bad row is set aside, exported, mended and sent once."""
 
+import io
 import json
-from datetime import UTC, datetime
+from decimal import Decimal
 
+import pyarrow as pa
 import pytest
+import xlsxwriter
 from click.testing import CliRunner
+from pyarrow import parquet
 
 from milepost.cli import main
-
-NOW = datetime(2026, 1, 5, 6, tzinfo=UTC)
 
 PARTNER = """
 schema = 1
@@ -90,10 +92,34 @@ FORMATS["jsonl"] = (
 )
 
 
+def workbook():
+    """A workbook of two sheets."""
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file, {"in_memory": True}) as book:
+        book.add_worksheet("About")
+        sheet = book.add_worksheet("Orders")
+        sheet.write_row(0, 0, ["id", "amount", "name"])
+        for number, (key, amount, name) in enumerate(ROWS, 1):
+            sheet.write_row(number, 0, [key, float(amount), name])
+    return file.getvalue()
+
+
+def columns():
+    """A Parquet file."""
+    file = io.BytesIO()
+    ids, amounts, names = zip(*ROWS, strict=True)
+    parquet.write_table(pa.table({"id": ids, "amount": [Decimal(a) for a in amounts], "name": names}), file)
+    return file.getvalue()
+
+
 def nested():
     """A list of records inside of an object, on several lines."""
     records = [{"id": key, "amount": json.loads(amount), "buyer": {"name": name}} for key, amount, name in ROWS]
     return json.dumps({"data": {"orders": records}}, indent=1)
+
+
+FORMATS["parquet"] = ("", columns, ('"amount":"-7.0"', '"amount":"7"'))
+FORMATS["xlsx"] = ('excel = { sheet = "Orders" }', workbook, ('"amount":"-7"', '"amount":7'))
 
 
 class Workspace:

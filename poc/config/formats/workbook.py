@@ -18,7 +18,7 @@ class Workbook(Strict):
         ge=0,
         le=1_048_576,
         description="The row of the sheet that has the names of the columns, counted from 1; by default the first row "
-        "of `range`. With 0 there is none, and the columns are those of the contract, in order.",
+        "that is not empty. With 0 there is none, and the columns are those of the contract, in order.",
     )
     range: str = Field(
         default="",

@@ -17,6 +17,7 @@ class Fields:
     names: tuple[str, ...] = ("a", "b")
     missing_values: tuple[str, ...] = ("", "NA")
     types: dict[str, str] = field(default_factory=dict)
+    formats: dict[str, str] = field(default_factory=dict)
     decimal_chars: dict[str, str] = field(default_factory=dict)
     boolean_texts: dict[str, tuple[str, str]] = field(default_factory=dict)
     field_missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
