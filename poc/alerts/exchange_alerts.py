@@ -1,4 +1,4 @@
-"""Alerts of exchanges that are not done: refused, failed, given up, ambiguous, late, or interrupted."""
+"""Alerts of exchanges that are not done: refused, failed, given up, ambiguous, late, interrupted; of old quarantine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from poc.alerts.alert import Alert, plural
-from poc.ledger.queries import unfinished_exchanges
+from poc.ledger.queries import quarantined_exchanges, unfinished_exchanges
 from poc.ledger.schema import FEED
 from poc.retries.backoff import SCHEDULE_S
 from poc.text import truncate
@@ -118,3 +118,23 @@ def _held_feeds(ledger: Ledger, now: datetime) -> set[tuple[str, str]]:
 
 def _time(at_us: int) -> datetime:
     return datetime.fromtimestamp(at_us / 1_000_000, UTC)
+
+
+def quarantine_alerts(ledger: Ledger, after: timedelta, now: datetime) -> Iterator[Alert]:
+    """Yield an alert for each feed with rows that have been held for longer than `after`; it counts these rows.
+
+    Raises TryLater, LedgerDamaged.
+    """
+    old: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in quarantined_exchanges(ledger):
+        if now - datetime.fromtimestamp(row["opened_at_us"] / 1_000_000, UTC) > after:
+            old[row["partner"], row["feed"]].append(row)
+    for (partner, feed), rows in old.items():
+        count = sum(row["rows"] for row in rows)
+        oldest_us = min(row["opened_at_us"] for row in rows)
+        yield Alert(
+            kind="quarantine_old", severity="warning", partner=partner, feed=feed, count=count,
+            since=datetime.fromtimestamp(oldest_us / 1_000_000, UTC) + after,
+            summary=f"{plural(count, 'row')} of {plural(len(rows), 'file')} in quarantine for longer than they should",
+            next_step="milepost quarantine ls",
+        )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from poc.alerts.alert import Alert, plural
 from poc.ledger.queries import files_read_again
+from poc.route.file_senders import unsettled_files
 from poc.schedule.send_hours import next_window
 from poc.text import truncate
 from poc.transports.inbox import why_unclaimed
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import timedelta
 
+    from poc.config.workspace import Workspace
     from poc.ledger.ledger import Ledger
     from poc.transports.inbox import Inboxes
 
@@ -30,7 +32,7 @@ def inbox_alerts(inboxes: Inboxes, ledger: Ledger | None, stuck_after: timedelta
     Raises TryLater, LedgerDamaged.
     """
     workspace = inboxes.workspace
-    begun = set() if ledger is None else files_read_again(ledger)
+    begun = set() if ledger is None else files_read_again(ledger) | files_at_monolith(workspace, ledger)
     for partner, feed_id in workspace.select_feeds(None):
         _, feed = workspace.get_feed(partner, feed_id)
         with suppress(OSError):  # a folder that cannot be listed is among the strays
@@ -60,6 +62,13 @@ def inbox_alerts(inboxes: Inboxes, ledger: Ledger | None, stuck_after: timedelta
             f"{why_unclaimed(workspace, path)}",
             next_step="milepost status",
         )  # fmt: skip
+
+
+def files_at_monolith(workspace: Workspace, ledger: Ledger) -> set[tuple[str, str, str]]:
+    """Return partner, feed and name of the files that a monolith has begun; they are alerts of the route."""
+    if all(feed.monolith is None for partner in workspace.partners.values() for feed in partner.feed.values()):
+        return set()
+    return {(sender.partner, sender.feed, sender.file) for sender in unsettled_files(ledger) if sender.attempt}
 
 
 def _old(files: Iterable[os.DirEntry[str] | Path], before: datetime) -> list[tuple[datetime, str]]:

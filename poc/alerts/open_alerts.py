@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from poc.alerts.alert import KINDS, Alert, plural
 from poc.alerts.credentials import credential_alerts
 from poc.alerts.disk_space import disk_space_alerts
-from poc.alerts.exchange_alerts import exchange_alerts
+from poc.alerts.exchange_alerts import exchange_alerts, quarantine_alerts
 from poc.alerts.expectation_alerts import expectation_alerts
 from poc.alerts.inbox_alerts import inbox_alerts
 from poc.alerts.partner_alerts import partner_alerts
-from poc.alerts.quarantine_alerts import quarantine_alerts
 from poc.alerts.read_ledger import open_ledger_read_only
+from poc.alerts.route_alerts import route_alerts
 from poc.config.duration import parse_duration
 from poc.ledger.tables.notifications import NOTIFICATION
 from poc.schedule.send_hours import hours_begin
@@ -133,6 +133,7 @@ def _all_alerts(
         due_after = parse_duration(settings.due_after)
         yield from exchange_alerts(ledger, due_after, stuck_after, now, hours_begin(workspace, now))
         yield from quarantine_alerts(ledger, parse_duration(settings.quarantine_after), now)
+        yield from route_alerts(workspace, ledger)
         yield from _notification_alerts(ledger, {target.name for target in workspace.settings.notify})
 
 

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 #: decides), `given_up` (a person decided that it does not run again).
 SenderState: TypeAlias = Literal["given", "begun", "done", "failed", "ambiguous", "given_up"]
 
-#: The states of a file that the monolith still has to do with.
-UNSETTLED: tuple[SenderState, ...] = ("given", "begun", "failed", "ambiguous")
-
 #: Outcomes of an exchange after which the service has nothing more to do with a file of that name.
 SETTLED_OUTCOMES = ("done", "refused", "given_up")
 
@@ -35,10 +32,9 @@ _C = FILE_SENDER.c
 _OF_FEED = sa.and_(_C.partner == sa.bindparam("of_partner"), _C.feed == sa.bindparam("of_feed"))
 _OF_FILE = sa.and_(_OF_FEED, _C.sha256 == sa.bindparam("of_sha256"))
 SELECT_SENDER = sa.select(FILE_SENDER).where(_OF_FILE)
-_UNSETTLED = sa.or_(*(_C.state == state for state in UNSETTLED))  # the ledger's statements have no lists
-SELECT_OPEN_OF_NAME = sa.select(_C.side).where(
-    _OF_FEED, _C.file == sa.bindparam("of_file"), _C.side == "monolith", _UNSETTLED
-)
+#: Exactly the condition of the index, so that SQLite uses it.
+_UNSETTLED = sa.and_(sa.literal_column("side = 'monolith' AND state != 'done'"), _C.state != "given_up")
+SELECT_OPEN_OF_NAME = sa.select(_C.side).where(_OF_FEED, _C.file == sa.bindparam("of_file"), _UNSETTLED)
 SELECT_OPEN_EXCHANGE_OF_NAME = sa.select(EXCHANGE.c.id).where(
     sa.literal_column("outcome != 'done'"),  # exactly the condition of the index, so that SQLite uses it
     sa.and_(*(EXCHANGE.c.outcome != outcome for outcome in SETTLED_OUTCOMES)),
@@ -46,7 +42,7 @@ SELECT_OPEN_EXCHANGE_OF_NAME = sa.select(EXCHANGE.c.id).where(
     EXCHANGE.c.feed == sa.bindparam("of_feed"),
     EXCHANGE.c.file == sa.bindparam("of_file"),
 )
-SELECT_OF_STATES = sa.select(FILE_SENDER).where(_OF_FEED, _C.side == "monolith", _UNSETTLED)
+SELECT_UNSETTLED = sa.select(FILE_SENDER).where(_UNSETTLED).order_by(_C.given_at_us)
 SELECT_TO_SHADOW = sa.select(FILE_SENDER).where(_C.shadow == "waits", _OF_FEED).order_by(_C.ended_at_us)
 INSERT_SENDER = sa.insert(FILE_SENDER)
 UPDATE_SENDER = sa.update(FILE_SENDER).where(_OF_FILE)
@@ -93,10 +89,13 @@ def side_of_open_name(ledger: Ledger, partner: str, feed: str, file: str) -> Sid
     return "service" if ledger.execute(SELECT_OPEN_EXCHANGE_OF_NAME, values) else None
 
 
-def unsettled_files(ledger: Ledger, partner: str, feed: str) -> list[FileSender]:
-    """Return the files that the monolith has and is not done with. Raises TryLater, LedgerDamaged."""
-    rows = ledger.execute(SELECT_OF_STATES, {"of_partner": partner, "of_feed": feed})
-    return sorted(map(_sender_of, rows), key=lambda sender: sender.given_at_us)
+def unsettled_files(ledger: Ledger, partner: str = "", feed: str = "") -> list[FileSender]:
+    """Return the files that the monolith has and is not done with, of one feed or of all, oldest first.
+
+    Raises TryLater, LedgerDamaged.
+    """
+    senders = map(_sender_of, ledger.execute(SELECT_UNSETTLED, {}))
+    return [sender for sender in senders if not partner or (sender.partner, sender.feed) == (partner, feed)]
 
 
 def files_to_shadow(ledger: Ledger, partner: str, feed: str) -> list[FileSender]:

@@ -63,3 +63,10 @@ SENDERS_BY_TIME = sa.Index(
 )
 SENDERS_BY_NAME = sa.Index("file_sender_name", FILE_SENDER.c.partner, FILE_SENDER.c.feed, FILE_SENDER.c.file)
 SENDERS_TO_SHADOW = sa.Index("file_sender_shadow", FILE_SENDER.c.shadow, sqlite_where=FILE_SENDER.c.shadow == "waits")
+
+#: Finds the files that the monolith is not done with.
+SENDERS_UNSETTLED = sa.Index(
+    "file_sender_unsettled",
+    FILE_SENDER.c.state,
+    sqlite_where=sa.and_(FILE_SENDER.c.side == "monolith", FILE_SENDER.c.state != "done"),
+)
