@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -55,9 +54,22 @@ class Moved:
         self.root, self._good_csv = root, good_csv
         self.inbox = root / "var" / "inbox" / "UA" / "flights"
 
-    def add(self, name, number):
-        """Put a file of three rows of its own into the inbox."""
+    @property
+    def partner_file(self):
+        """The partner's file."""
+        return self.root / "partners" / "UA.toml"
+
+    def configure(self, old, new):
+        """Replace a text of the partner's file."""
+        text = self.partner_file.read_text()
+        assert old in text
+        self.partner_file.write_text(text.replace(old, new))
+
+    def add(self, name, number, text=""):
+        """Put a file of three rows of its own, or with a text, into the inbox."""
         file = self._good_csv(self.inbox / name, 3, 1 + 3 * number)
+        if text:
+            file.write_text(text)
         os.utime(file, (0, 0))
         return file
 

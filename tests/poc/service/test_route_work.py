@@ -1,0 +1,147 @@
+"""Files of a feed with a route: what the monolith fails on, what it was killed on, and the shadow beside it."""
+
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+
+from poc.alerts.open_alerts import read_open_alerts
+from poc.config.workspace import load_workspace
+from poc.errors import BadInput, GuardrailBreached, MonolithFailed, TryLater
+from poc.ledger.ledger import open_ledger
+from poc.parity.feed_parity import parity_state
+from poc.service.single_file import exchange_one
+
+NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
+
+
+def alerts(moved):
+    """The alerts of the route: kind and subject."""
+    found = read_open_alerts(load_workspace(moved.root), NOW, {})
+    return [(alert.kind, alert.subject) for alert in found if alert.feed == "flights"]
+
+
+def test_a_failed_command_runs_again_on_the_same_side(moved):
+    """A file on which the command ended with an error stays with the monolith, also after a cut-over."""
+    (moved.root / "fail-a.csv").touch()
+    moved.add("a.csv", 1)
+    assert isinstance(moved.run()["a.csv"].error, MonolithFailed)
+    assert alerts(moved) == [("route", "failed")]
+    (moved.root / "fail-a.csv").unlink()
+    moved.at("service")
+    moved.run()
+    assert (moved.monolith, moved.service, alerts(moved)) == (["a.csv"], [], [])
+
+
+@pytest.mark.parametrize("how", ["die", "hang"])
+def test_a_killed_command_is_held_for_a_person(moved, how):
+    """Nothing more is done with a file whose command was killed, until a person says what became of it."""
+    moved.configure("timeout_s = 5", "timeout_s = 0.5")
+    (moved.root / f"{how}-a.csv").touch()
+    moved.add("a.csv", 1)
+    assert isinstance(moved.run()["a.csv"].error, MonolithFailed)
+    (moved.root / f"{how}-a.csv").unlink()
+    moved.at("service")
+    assert "ask the partner" in str(moved.run()["a.csv"].error)
+    assert (moved.monolith, moved.service, alerts(moved)) == ([], [], [("route", "ambiguous")])
+    done = moved.command("route", "settle", "UA/flights", "a.csv", "--again", "--why", "they have nothing")
+    assert done.exit_code == 0, done.output
+    moved.run()
+    assert (moved.monolith, moved.service, moved.state()) == (["a.csv"], [], {"a.csv": "done"})
+
+
+def test_a_repeatable_command_runs_again_after_it_was_killed(moved):
+    """A file is not held where the partner's file says that the command may repeat it."""
+    moved.configure("timeout_s = 5", "timeout_s = 5\nrepeatable = true")
+    (moved.root / "die-a.csv").touch()
+    moved.add("a.csv", 1)
+    moved.run()
+    (moved.root / "die-a.csv").unlink()
+    moved.run()
+    assert moved.state() == {"a.csv": "done"}
+
+
+def test_the_same_bytes_stay_with_their_side_under_another_name(moved):
+    """A file that one side has sent is sent by neither again, whatever its name and the stage."""
+    moved.add("a.csv", 1)
+    moved.run()
+    moved.at("service")
+    moved.add("b.csv", 1)
+    moved.add("c.csv", 2)
+    moved.run()
+    moved.at("monolith")
+    moved.add("d.csv", 2)
+    moved.run()
+    assert (moved.monolith, moved.service) == (["a.csv"], ["c.csv"])
+    assert list(moved.inbox.iterdir()) == []
+
+
+def test_what_the_service_exchanged_before_the_feed_had_a_route_is_its_own(moved):
+    """The monolith never gets a file that the service has exchanged, although nothing gave it to the service."""
+    moved.configure("[feed.flights.monolith]", "[other]")
+    text = moved.partner_file.read_text()
+    moved.partner_file.write_text(text[: text.index("[other]")])
+    moved.add("a.csv", 1)
+    moved.run()
+    moved.partner_file.write_text(text.replace("[other]", "[feed.flights.monolith]"))
+    moved.add("b.csv", 1)
+    moved.run()
+    assert (moved.monolith, moved.service) == ([], ["a.csv"])
+
+
+def test_a_retired_feed_refuses_its_command(moved):
+    """A file that is still at the monolith when its feed is retired by force is not handed to the command."""
+    (moved.root / "fail-a.csv").touch()
+    moved.add("a.csv", 1)
+    moved.run()
+    (moved.root / "fail-a.csv").unlink()
+    moved.at("retired")
+    assert isinstance(moved.run()["a.csv"].error, BadInput)
+    assert moved.monolith == []
+
+
+def test_the_shadow_compares_and_leaves_nothing_in_the_ledger(moved):
+    """In shadow the service exchanges each file whole, sends nothing, and its records are compared."""
+    moved.at("shadow")
+    for number in range(3):
+        moved.add(f"{number}.csv", number)
+    moved.run()
+    workspace = load_workspace(moved.root)
+    with closing(open_ledger(workspace.ledger)) as ledger:
+        state = parity_state(workspace, ledger, "UA", "flights", NOW)
+        exchanges = ledger.connection.exec_driver_sql("SELECT COUNT(*) FROM exchange").scalar()
+    assert (state.files_compared, exchanges, moved.service) == (3, 0, [])
+    assert state.unexplained > 0  # the script sends the columns as they are
+    requests = workspace.root / "var" / "shadow" / "UA" / "flights" / "requests"
+    assert len(list(requests.glob("*/*"))) == 3
+
+
+def test_a_shadow_that_fails_does_not_concern_the_monolith(moved):
+    """A feed whose contract the service cannot use in shadow goes on at the monolith."""
+    moved.at("shadow")
+    moved.add("a.csv", 1, "no,such,header\n1,2,3\n")
+    moved.run()
+    assert moved.state() == {"a.csv": "done"}
+
+
+def test_a_breached_guardrail_lets_the_feed_go_back_by_itself(moved):
+    """A file that the service refuses sends the feed back at once, with an alert; the next is the monolith's."""
+    moved.at("service")
+    moved.add("a.csv", 1, "no,such,header\n1,2,3\n")
+    results = moved.run()
+    assert any(isinstance(result.error, GuardrailBreached) for result in results.values())
+    (change, *_) = moved.changes()
+    assert (change.automatic, change.position.stage, change.evidence["breaches"]) == (True, "shadow", [change.why])
+    assert ("route", "") in alerts(moved)
+    moved.add("b.csv", 2)
+    moved.run()
+    assert moved.monolith == ["b.csv"]
+
+
+def test_a_file_that_is_handed_in_waits_for_the_monolith(moved):
+    """A program that hands a file in gets no receipt of the service where the monolith has the file."""
+    workspace = load_workspace(moved.root)
+    with closing(open_ledger(workspace.ledger)) as ledger, pytest.raises(TryLater, match="the monolith exchanges"):
+        exchange_one(workspace, "UA", "flights", lambda: moved.add("a.csv", 1), ledger, lambda: NOW, "0")
+    moved.run()
+    assert moved.monolith == ["a.csv"]
