@@ -147,7 +147,10 @@ def test_the_partner_says_whether_to_continue(scripted, start_proxy, connect):
     assert client.read_all() == LAST
     client = connect(proxy)
     client.send(head)
+    partner._closed.clear()
     assert client.read_all() == refusal
+    partner.wait_until_closed()
+    assert partner.cut_short == 1  # by the proxy, before the partner
 
 
 def test_an_answer_before_the_end_of_the_body_is_passed_on_at_once(scripted, start_proxy, connect):

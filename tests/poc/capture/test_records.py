@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from poc.capture.journal_reader import CapturedRequest
+from poc.capture.journal_reader import FIRST_POSITION, CapturedRequest, journal_end, read_requests
 from poc.capture.records import summarise, watch_folder, watch_http
 from poc.errors import TryLater
 
@@ -71,7 +71,9 @@ def test_a_watch_sees_the_requests_of_its_block_alone(scripted, start_proxy, tmp
         assert watch.sent.problem
         with pytest.raises(TryLater, match="another file"), watch_http(root, proxy.folder.name, wait_s=0.05):
             pass
+    end = journal_end(proxy.folder)
     post(proxy.port, b'{"n":3}')
+    assert [len(read_requests(proxy.folder, FIRST_POSITION, to)) for to in (end, journal_end(proxy.folder))] == [3, 4]
     records = [record["n"] for record in watch.sent.records()]
     assert records == ["1", *["2"] * 50_000]
     assert (watch.sent.problem, watch.sent.size_bytes) == ("", len(large) + 7)
