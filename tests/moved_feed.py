@@ -138,3 +138,18 @@ def moved(tmp_path, good_csv):
     (root / "send.sh").write_text(SEND_SH)
     (root / "send.sh").chmod(0o755)
     return Moved(root, good_csv)
+
+
+@pytest.fixture
+def same_sides(moved):
+    """Let the monolith write what the service sends: a script that is not ours, whose requests go into a file."""
+    (moved.root / "bin").mkdir()
+    curl = moved.root / "bin" / "curl"
+    curl.write_text('#!/bin/sh\nfor word; do case "$word" in @*) cat "${word#@}" >> "$OUT";; esac; done\n')
+    curl.chmod(0o755)
+    script = Path(__file__).parent / "monoliths" / "send.sh"
+    (moved.root / "send.sh").write_text(
+        '#!/bin/sh\nset -e\nname=$(basename "$1")\nmkdir -p out\n: > "out/$name"\n'
+        f'PATH="$PWD/bin:$PATH" OUT="$PWD/out/$name" ENDPOINT=x "{script}" "$1"\necho "$name" >> sent.txt\n'
+    )
+    moved.configure('output = { folder = "out/*.csv" }', 'output = { folder = "out/*.csv", format = "jsonl" }')

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import sqlalchemy as sa
 
+from metrics.route_events import RouteEvent
 from poc.ledger.tables.route import ROUTE_CHANGE
 from poc.route.stages import Position
 
@@ -102,6 +104,16 @@ def add_change(ledger: Ledger, change: RouteChange) -> None:
         "evidence": json.dumps(change.evidence, sort_keys=True),
     }  # fmt: skip
     ledger.execute(INSERT_CHANGE, values)
+
+
+def route_event(change: RouteChange) -> RouteEvent:
+    """Return the event of a change of the stage, for charts and milestones."""
+    day = datetime.fromtimestamp(change.at_us / 1_000_000, UTC).date().isoformat()
+    return RouteEvent(
+        mode="live", faults="real", series="", partner=change.partner, feed=change.feed, block=day, block_end=day,
+        changed_at_us=change.at_us, stage=change.position.stage, previous=change.stage_before,
+        forced=int(change.forced), automatic=int(change.automatic),
+    )  # fmt: skip
 
 
 def _change_of(row: Sequence[Any]) -> RouteChange:

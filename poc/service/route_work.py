@@ -11,7 +11,7 @@ from poc.route.choice import check_service_has, give_to_side
 from poc.route.file_senders import files_to_shadow
 from poc.route.guardrails import go_back_if_breached
 from poc.route.parity_states import parity_reader
-from poc.route.route_store import read_route
+from poc.route.route_store import read_route, route_event
 from poc.route.sides.comparison import ShadowComparer
 from poc.route.sides.handed_file import digest_of, is_same_file
 from poc.route.sides.monolith_side import MonolithSide
@@ -106,6 +106,7 @@ class RouteWork:
         change = go_back_if_breached(self._ledger, config, self.partner, self.feed, reader, now_us)
         if change is None:
             return None
+        self._settings.recorder.record(route_event(change))
         text = f"went back from {change.stage_before} to {change.position} by itself: {change.why}"
         inbox = workspace.inbox(self.partner, self.feed)
         return RunResult(self.partner, self.feed, inbox, error=GuardrailBreached(text))

@@ -196,6 +196,10 @@ def _decider(who: str, why: str, now_us: int, owner: str = "") -> Decider:
 
 
 def _done(context: CliContext, change: RouteChange) -> Done:
+    """Record the event of a change of the stage, and return what was done."""
+    from metrics.events import SpoolRecorder
+    from poc.route.route_store import route_event
+
     scope = f"{change.partner}/{change.feed}"
     text = {
         "advance": f"{scope} advances from {change.stage_before} to {change.position}.",
@@ -208,5 +212,7 @@ def _done(context: CliContext, change: RouteChange) -> Done:
         notes.append(
             f"Against its gate: {'; '.join(change.evidence.get('reasons', ()))}. {change.owner} answers for it."
         )
-    del context
+    if change.action in {"advance", "back"}:
+        with closing(SpoolRecorder(context.workspace.spool)) as recorder:
+            recorder.record(route_event(change))
     return Done(text, {"partner": change.partner, "feed": change.feed, **change_json(change)}, tuple(notes))
