@@ -37,11 +37,12 @@ from dashboard.pages import (
     run_downloads,
     runs,
     search,
+    shares,
     static_files,
     today,
 )
 from dashboard.pages.markup import format_commands, moment
-from dashboard.pages.navigation import back_link, current_area, kept_keys, shown_navigation
+from dashboard.pages.navigation import back_link, current_area, current_heading, kept_keys, share_url, shown_navigation
 from dashboard.pages.request import (
     common_keys,
     current_scope,
@@ -53,7 +54,7 @@ from dashboard.pages.request import (
 )
 from dashboard.pages.static_files import PlotlyScript
 from dashboard.queries.freshness import Lateness, freshness
-from dashboard.security import add_headers, reject_foreign_and_writing
+from dashboard.security import add_headers, hide_secrets, reject_foreign_and_writing
 from metrics.terminal import escape_for_page
 from roadmap.wording import dates, gains, numbers, sentences
 
@@ -69,6 +70,7 @@ PAGES = (
     run_downloads,
     failures,
     search,
+    shares,
     quarantine,
     repairs,
     partners,
@@ -89,6 +91,7 @@ def create_app(config: Config) -> Flask:
     """Create the dashboard of one workspace and one clock."""
     app = Flask(__name__)
     app.config["MILEPOST"] = config
+    app.logger.addFilter(hide_secrets)
     app.extensions["plotly"] = PlotlyScript.find()
     app.jinja_env.finalize = escape_for_page
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -126,6 +129,10 @@ def create_app(config: Config) -> Flask:
             "done": g.get("done", ""),
             "visitor": g.get("visitor"),
             "has_accounts": config.access is not None,
+            "has_menus": config.access is None or (g.get("visitor") is not None and not g.get("shared")),
+            "shared": g.get("shared"),
+            "share_url": share_url(),
+            "heading": current_heading(),
             "scope": current_scope(),
         }
 

@@ -37,6 +37,12 @@ class Scope:
         """The partners in order; empty for all of them."""
         return tuple(sorted(self.partners or ()))
 
+    def narrowed_to(self, other: Scope) -> Scope:
+        """Return what both scopes cover."""
+        if self.partners is None or other.partners is None:
+            return other if self.partners is None else self
+        return Scope(self.partners & other.partners)
+
     @property
     def text(self) -> str:
         """The scope as it is stored: "" for all partners, else a JSON list of names."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from flask import Response, abort, g, request
+
+if TYPE_CHECKING:
+    import logging
 
 #: The hash is that of the empty style element that Plotly adds.
 CONTENT_SECURITY_POLICY = (
@@ -35,6 +39,16 @@ def reject_foreign_and_writing() -> None:
         abort(403, "This dashboard answers only to localhost.")
     if request.method not in READ_METHODS:
         abort(405)
+
+
+#: A path with the secret of a shared page.
+SHARED_PATH = re.compile(r"/s/[\w-]+")
+
+
+def hide_secrets(record: logging.LogRecord) -> bool:
+    """Take the secrets of shared pages out of a line of the log; a filter of a logger, which lets each line pass."""
+    record.msg, record.args = SHARED_PATH.sub("/s/…", record.getMessage()), ()
+    return True
 
 
 def add_headers(response: Response) -> Response:

@@ -44,6 +44,12 @@ class WorkspaceContext:
         return self.workspace.settings.name
 
     @property
+    def public_url(self) -> str:
+        """The address by which people reach the dashboard; empty where nobody signs in."""
+        web = self.workspace.settings.web
+        return "" if web.sign_in == "none" else web.public_url.rstrip("/")
+
+    @property
     def clock(self) -> str:
         """`replay` or `live`."""
         return self.workspace.settings.clock

@@ -21,12 +21,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Stored in SQLite's `user_version`.
-VERSION = 2
+VERSION = 3
 
 #: Seconds that a statement waits for another process.
 LOCK_TIMEOUT_S = 5.0
 
-SCHEMA = """\
+SHARE_TABLE = """\
+CREATE TABLE share (
+    digest BLOB PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    label TEXT NOT NULL,
+    target TEXT NOT NULL,
+    scope TEXT NOT NULL DEFAULT '',
+    who TEXT NOT NULL,
+    created_us INTEGER NOT NULL,
+    expires_us INTEGER NOT NULL,
+    revoked_us INTEGER,
+    used_us INTEGER
+) STRICT, WITHOUT ROWID"""
+
+SCHEMA = f"""\
+{SHARE_TABLE};
 CREATE TABLE user (
     name TEXT PRIMARY KEY COLLATE NOCASE,
     password TEXT NOT NULL,
@@ -86,11 +101,14 @@ CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log is only added to'); END;
 """
 
-#: What brings a database of version 1 to version 2.
-UPGRADE = """\
-ALTER TABLE user ADD COLUMN scope TEXT NOT NULL DEFAULT '';
-ALTER TABLE token ADD COLUMN scope TEXT NOT NULL DEFAULT '';
-"""
+#: What brings a database of an older version to the next one.
+UPGRADES = {
+    1: (
+        "ALTER TABLE user ADD COLUMN scope TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE token ADD COLUMN scope TEXT NOT NULL DEFAULT ''",
+    ),
+    2: (SHARE_TABLE,),
+}
 
 
 @contextmanager
@@ -143,10 +161,15 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if version == 0 and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
         raise AccessUnusable(f"{path}: another program's database; move it away")
     if version < VERSION:
-        for statement in (SCHEMA if version == 0 else UPGRADE).split(";\n"):
+        for statement in SCHEMA.split(";\n") if version == 0 else _upgrades(version):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
+
+
+def _upgrades(version: int) -> list[str]:
+    """Return the statements that bring a database of an older version to this one."""
+    return [statement for step in range(version, VERSION) for statement in UPGRADES[step]]
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -131,6 +131,7 @@ def _rename_user(connection: sqlite3.Connection, actor: Actor, former: str) -> N
         raise AccessRefused(f"{actor.name} is the name of another account here")
     connection.execute("DELETE FROM session WHERE user = ?", (former,))
     connection.execute("UPDATE user SET name = ? WHERE name = ?", (actor.name, former))
+    connection.execute("UPDATE share SET who = ? WHERE who = ?", (actor.name, former))
     record_act(connection, actor.entry("user renamed", actor.name, before=former))
 
 

@@ -11,15 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: What may be granted: see the pages without values of rows; see values of rows; act on exchanges and partners; decide
-#: on milestones and record money; read the metrics as a monitor; hand in run events; manage users and tokens.
-PERMISSIONS = ("read", "values", "operate", "plan", "monitor", "collect", "administer")
+#: on milestones and record money; make links for people without an account; read the metrics as a monitor; hand in run
+#: events; manage users and tokens.
+PERMISSIONS = ("read", "values", "operate", "plan", "share", "monitor", "collect", "administer")
 
 #: What each role of a person may do.
 ROLES: Mapping[str, frozenset[str]] = {
     "viewer": frozenset({"read"}),
     "operator": frozenset({"read", "values", "operate"}),
-    "pm": frozenset({"read", "plan"}),
-    "admin": frozenset({"read", "values", "operate", "plan", "administer"}),
+    "pm": frozenset({"read", "plan", "share"}),
+    "admin": frozenset({"read", "values", "operate", "plan", "share", "administer"}),
 }
 
 #: What each kind of token of a machine may do.
@@ -32,7 +33,8 @@ TOKEN_KINDS: Mapping[str, frozenset[str]] = {
 #: The roles of people who see every partner; they have no scope.
 WHOLE_ROLES = frozenset({"admin"})
 
-#: For everybody: what a browser needs before anybody has signed in, and the checks of a load balancer.
+#: For everybody: what a browser needs before anybody has signed in, links that were made for people without an account,
+#: and the checks of a load balancer.
 OPEN = ""
 
 #: What each endpoint demands. One that is not named is refused.
@@ -72,14 +74,18 @@ DEMANDS: Mapping[str, str] = {
     "repairs.detail": "values",
     "repairs.page": "values",
     "report.page": "read",
-    "report.style": "read",
+    "report.style": OPEN,
     "run_downloads.as_csv": "read",
     "run_downloads.as_json": "read",
     "runs.detail": "read",
     "runs.page": "read",
     "search.page": "read",
+    "shares.add": "share",
+    "shares.page": "share",
+    "shares.revoke": "share",
+    "shares.show": OPEN,
     "static_files.metrics": "monitor",
-    "static_files.plotly_js": "read",
+    "static_files.plotly_js": OPEN,
     "today.page": "read",
 }
 
@@ -110,14 +116,15 @@ SCOPED_ENDPOINTS = frozenset(
         "repairs.detail",
         "repairs.page",
         "report.page",
-        "report.style",
         "run_downloads.as_csv",
         "run_downloads.as_json",
         "runs.detail",
         "runs.page",
         "search.page",
+        "shares.add",
+        "shares.page",
+        "shares.revoke",
         "static_files.metrics",
-        "static_files.plotly_js",
         "today.page",
     }
 )

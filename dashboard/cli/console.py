@@ -34,6 +34,10 @@ class CliContext(Protocol):
     def root(self) -> Path:
         """The folder of the workspace."""
 
+    @property
+    def public_url(self) -> str:
+        """The address by which people reach the dashboard; empty without a sign-in."""
+
 
 def accounts_path(root: Path) -> Path:
     """Return the path of the database of accounts of a workspace."""

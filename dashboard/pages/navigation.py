@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from flask import g, request
 
 from dashboard.access.roles import is_for_scopes
 from dashboard.filters.parse import KEYS
+from dashboard.sharing.targets import SHARED_ENDPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dashboard.access.users import Visitor
     from dashboard.scope import Scope
 
 #: Keys that filter groups of runs: failures, and quarantined rows.
@@ -74,6 +77,14 @@ def shown_navigation(has_service: bool, scope: Scope) -> tuple[tuple[str, str], 
     """Return the endpoints and labels of the navigation for somebody; a scope leaves out pages about all partners."""
     entries = (TODAY, *NAVIGATION) if has_service else NAVIGATION
     return tuple(entry for entry in entries if scope.is_whole or is_for_scopes(entry[0]))
+
+
+def share_url() -> str:
+    """Return the address of the form that shares this page; "" where it cannot be shared, or not by this person."""
+    visitor: Visitor | None = g.get("visitor")
+    if request.endpoint not in SHARED_ENDPOINTS or visitor is None or not visitor.form_key or not visitor.may("share"):
+        return ""
+    return f"/shares?{urlencode({'target': request.full_path.removesuffix('?')})}"
 
 
 def current_area() -> str:
