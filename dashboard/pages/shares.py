@@ -38,7 +38,7 @@ def page() -> Response:
     return _page(_access())
 
 
-@blueprint.post("/shares")
+@blueprint.post("/shares/new")
 def add() -> Response:
     """Make a link, and show it this once."""
     access = _access()

@@ -128,6 +128,7 @@ def test_accounts_of_an_older_release_see_what_they_saw(milepost):
     with closing(sqlite3.connect(milepost.accounts)) as older:
         older.execute("ALTER TABLE user DROP COLUMN scope")
         older.execute("ALTER TABLE token DROP COLUMN scope")
+        older.execute("DROP TABLE share")
         older.execute("PRAGMA user_version = 1")
     assert milepost("user", "ls").output == "vera: viewer\n"
     milepost("user", "scope", "vera", "partner:AA")

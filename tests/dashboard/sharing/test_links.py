@@ -104,7 +104,7 @@ def test_the_form_makes_a_link_that_is_shown_once(desk):
     pia.sign_in("pia", PASSWORD)
     assert 'href="/shares?target=%2Freport"' in pia.get("/report").text
     form = {"form_key": pia.form_key("/shares"), "target": "/report", "label": "the board", "days": "7", "as_of": ""}
-    answer = pia.post("/shares", form)
+    answer = pia.post("/shares/new", form)
     link = re.search(rf"{ADDRESS}(/s/[\w-]{{43}})", answer.text)
     assert link
     assert visit(desk, link[1]).status_code == 200
@@ -113,8 +113,8 @@ def test_the_form_makes_a_link_that_is_shown_once(desk):
     assert "never" not in listed
     assert link[1] not in listed
     assert link[1].removeprefix("/s/").encode() not in desk.path.read_bytes()
-    assert pia.post("/shares", {**form, "target": "/runs"}).status_code == 400
-    assert pia.post("/shares", {**form, "days": "0"}).status_code == 400
+    assert pia.post("/shares/new", {**form, "target": "/runs"}).status_code == 400
+    assert pia.post("/shares/new", {**form, "days": "0"}).status_code == 400
     pat = Browser(desk.app.test_client())
     pat.sign_in("pat", PASSWORD)
     assert "the board" not in pat.get("/shares").text
