@@ -91,7 +91,7 @@ def _judged(milestone: Milestone, target: Target, reading: Reading | None, as_of
         return "insufficient", reading.missing if reading else "nothing measured yet"
     measure = MEASURES[target.name]
     census = measure.kind == "census"
-    if census and failed_for_good(target, measure.unit, reading.estimate):
+    if census and not measure.can_recover and failed_for_good(target, measure.unit, reading.estimate):
         return "not_met", "everything was counted, and no later count can change it"
     lacking = _lacking(milestone, reading, as_of)
     if lacking:

@@ -13,7 +13,7 @@ from functools import cache, partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from metrics.measures import comparison, effort, effort_saved, failure_rates, resilience
+from metrics.measures import comparison, effort, effort_saved, failure_rates, moving, resilience
 from metrics.measures.window import Window, load_window
 from metrics.stats.confidence import LEAST_NOISE
 
@@ -47,6 +47,9 @@ COMPUTE: Mapping[str, Callable[[Window], Reading]] = {
     "peak_memory": effort.peak_memory,
     "calls_per_1000_records": effort.calls_per_1000_records,
     "operator_touches": effort.operator_touches,
+    "parity_unexplained": moving.parity_unexplained,
+    "feeds_cut_over": moving.feeds_cut_over,
+    "monolith_calls": moving.monolith_calls,
     "effort_saved": effort_saved.effort_saved,
 }
 
@@ -69,6 +72,11 @@ class Measure:
     exclusions: str
     minimum: str  #: "" where the milestone's minimum number of blocks is all that it requires
     compute: Callable[[Window], Reading]  #: from rollups that are already read
+
+    @property
+    def can_recover(self) -> bool:
+        """Whether it tells the state of things, which may become better again; any other count only grows."""
+        return self.name in moving.STATES
 
     def read(self, db: Database, question: Question) -> Reading:
         """Return the measure's answer to a question, read from the store."""

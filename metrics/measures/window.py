@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from metrics.measures.input_hashes import RunningHashes
+from metrics.measures.movement import NOTHING_MOVES, Movement, read_movement
 from metrics.measures.rollup_grid import (
     Outage,
     blocks_of,
@@ -76,6 +77,7 @@ class Window:
     outages: tuple[Outage, ...] = ()  #: of the subject, by day and partner
     faults_sha256: str | None = None  #: of the file of fault rates under which the series was measured
     hashes: tuple[RunningHashes, RunningHashes, RunningHashes]  #: of subject, control and history, never cut
+    movement: Movement = NOTHING_MOVES  #: comparisons and stages of feeds that move
     hashed: bool = True  #: False: `sha256` returns "", for readings that are shown or evaluated but not stored
 
     def until(self, day: date) -> Window:
@@ -101,6 +103,7 @@ class Window:
             history=history,
             answers=tuple(answer for answer in self.answers if answer[0] <= end),
             outages=tuple(outage for outage in self.outages if outage.block_end <= end),
+            movement=self.movement.until(end),
         )
 
     def select(self, rows: Sequence[int]) -> Window:
@@ -159,7 +162,7 @@ class Window:
             return ""
         live = self.question.mode == "live"
         weights = [(self.strata[i], float(self.weights[i])) for i in np.flatnonzero(self.weights > 0)]
-        inputs = (METHOD, weights, self.answers, self.outages, self.faults_sha256)
+        inputs = (METHOD, weights, self.answers, self.outages, self.faults_sha256, *self.movement.inputs())
         digest = hashlib.sha256(repr(inputs).encode())
         columns = (*names, "imported") if live else names
         sides = [(hashes, len(self.blocks), columns) for hashes in self.hashes[:2]]
@@ -180,7 +183,8 @@ class Window:
         pinned = [(self.strata[i], float(self.weights[i])) for i in np.flatnonzero(self.weights > 0)]
         answers = [answer for answer in self.answers if answer[0] <= end]
         outages = [outage for outage in self.outages if outage.block_end <= end]
-        inputs = (METHOD, None if self._pinned_by(end) is None else pinned, answers, outages, self.faults_sha256)
+        weights = None if self._pinned_by(end) is None else pinned
+        inputs = (METHOD, weights, answers, outages, self.faults_sha256, *self.movement.until(end).inputs())
         digest = hashlib.sha256(repr(inputs).encode())
         for hashes, first in zip(self.hashes, (blocks, blocks, past), strict=True):
             digest.update(hashes.of_cells(first) + hashes.of_all_columns(first))
@@ -265,6 +269,7 @@ def _read_window(db: Database, question: Question, cache: RowCache) -> Window:
         history=history,
         answers=read_answers(db, question, *sides[0]),
         outages=read_outages(db, question, *sides[0]),
+        movement=read_movement(db, question),
         faults_sha256=read_faults_sha256(db, question),
         hashes=hashes,
     )

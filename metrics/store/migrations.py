@@ -20,6 +20,8 @@ BLOCK_ID = ("block", "system", "level", "mode", "faults", "series", "partner", "
 HOLDING_ID = ("system", "level", "mode", "faults", "series", "round", "partner", "feed", "file")
 ANSWER_ID = (*HOLDING_ID[:-1], "control", "block")
 OUTAGE_ID = (*HOLDING_ID[:-1], "day")
+PARITY_ID = (*HOLDING_ID[2:5], "partner", "feed", "input_sha256")
+ROUTE_ID = (*HOLDING_ID[2:5], "partner", "feed", "changed_at_us")
 TALLY_ID = ("cell", "outcome", "fingerprint", "first", "last", "counted")
 ANSWER_BLOCK_ID = ("system", "level", "control", "mode", "faults", "series", "block", "partner", "feed")
 
@@ -60,9 +62,8 @@ def create_runs(db: Database) -> None:
     sums = (
         "rounds", "attempts", "exchanges", "busy_ns", "blocked_ns", "cpu_ns", "operator_ns", "operator_touches",
         "calls", "first_failed", "still_failed", "due", "held", "twice", "lost", "foreign_held", "bytes_in",
-        "bytes_out",
-        "duration_p50_ns", "duration_p95_ns", "peak_rss_bytes", "delay_p50_us", "delay_p95_us", "first_started_at_us",
-        "last_started_at_us", "rows_in",
+        "bytes_out", "duration_p50_ns", "duration_p95_ns", "peak_rss_bytes", "delay_p50_us", "delay_p95_us",
+        "first_started_at_us", "last_started_at_us", "rows_in",
     )  # fmt: skip
     db.create_table("run_block", {**rollup, **dict.fromkeys(sums, int), **rows}, pk=BLOCK_ID, strict=True)
 
@@ -72,15 +73,8 @@ def create_evidence(db: Database) -> None:
     """Create pinned baselines, and the append-only records of verdicts, decisions and costs."""
     db.create_table("meta", {"key": str, "value": str}, pk="key", strict=True)
     db.create_table("spool_file", {"name": str, "offset_bytes": int}, pk="name", strict=True)
-    baseline = {
-        "id": int,
-        "created_at_us": int,
-        "series": str,
-        "mode": str,
-        "faults": str,
-        "system": str,
-        "sha256": str,
-    }
+    baseline: dict[str, Any] = {"id": int, "created_at_us": int}
+    baseline |= dict.fromkeys(("series", "mode", "faults", "system", "sha256"), str)
     db.create_table("baseline", baseline, pk="id", strict=True)
     weight = {"baseline_id": int, "partner": str, "feed": str, "band": int, "weight": float}
     db.create_table("baseline_weight", weight, pk=("baseline_id", "partner", "feed", "band"), strict=True)
@@ -136,9 +130,8 @@ def add_sources(db: Database) -> None:
 @migrations()
 def add_plans(db: Database) -> None:
     """Create plan revisions, and forecasts, which are scored once the result is known."""
-    revision = {
-        "id": int, "code": str, "revision": int, "plan": str, "plan_sha256": str, "as_of": str, "recorded_at_us": int,
-    }  # fmt: skip
+    revision: dict[str, Any] = {"id": int, "code": str, "revision": int}
+    revision |= {"plan": str, "plan_sha256": str, "as_of": str, "recorded_at_us": int}
     db.create_table("plan_revision", revision, pk="id", strict=True).create_index(("code", "revision"), unique=True)
     forecast = {
         "id": int, "evaluation_id": int, "code": str, "name": str, "role": str, "faults": str, "as_of": str,
@@ -270,12 +263,21 @@ def add_prices(db: Database) -> None:
     _no_replace(db, "price")
 
 
+@migrations()
+def add_moves(db: Database) -> None:
+    """Create the newest comparison of each file by parity, and the changes of the stage of each feed's route."""
+    counts = ("compared_at_us", "judged_at_us", "compared", "equal", "differences", "unexplained")
+    parity: dict[str, Any] = dict.fromkeys((*PARITY_ID, "file", "block", "block_end", "stage", "causes"), str)
+    db.create_table("parity", {**parity, **dict.fromkeys(counts, int)}, pk=PARITY_ID, strict=True)
+    route: dict[str, Any] = dict.fromkeys((*ROUTE_ID, "block", "block_end", "stage", "previous"), str)
+    route |= dict.fromkeys(("changed_at_us", "forced", "automatic"), int)
+    db.create_table("route", route, pk=ROUTE_ID, strict=True)
+
+
 def _append_only(db: Database, table: str) -> None:
     for verb in ("UPDATE", "DELETE"):
-        db.execute(
-            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        )
+        begin = f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
+        db.execute(f"{begin}BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END")
 
 
 def _no_replace(db: Database, table: str, same: str = "") -> None:
@@ -292,6 +294,6 @@ STEPS = frozenset(
     {
         "create_runs", "create_evidence", "add_mishaps", "add_sources", "add_plans", "add_cells",
         "forget_old_delays", "add_days_of_baselines", "add_tallies", "add_shared_time", "add_checkins",
-        "add_file_index", "add_prices",
+        "add_file_index", "add_prices", "add_moves",
     }
 )  # fmt: skip

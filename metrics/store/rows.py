@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from metrics.events import FAILED_OUTCOMES, OUTCOMES
 from metrics.store.error_fingerprint import fingerprint
-from metrics.store.migrations import ANSWER_ID, BLOCK_ID, HOLDING_ID, OUTAGE_ID, RUN_ID
+from metrics.store.migrations import ANSWER_ID, BLOCK_ID, HOLDING_ID, OUTAGE_ID, PARITY_ID, ROUTE_ID, RUN_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,6 +36,11 @@ HOLDING = (*_HOLDING[:-1], "foreign_held", "band", "cell")
 ANSWER = (*ANSWER_ID, "block_end", "compared", "equal")
 OUTAGE = (*OUTAGE_ID, "block", "block_end", "hours", "calls")
 SERIES = ("mode", "faults", "series", "faults_sha256")
+ROUTE = (*ROUTE_ID, "block", "block_end", "stage", "previous", "forced", "automatic")
+PARITY = (
+    *PARITY_ID, "file", "block", "block_end", "stage", "compared_at_us", "judged_at_us", "compared", "equal",
+    "differences", "unexplained", "causes",
+)  # fmt: skip
 
 _run_values = attrgetter(*(f"key.{name}" if name in RUN_ID else name for name in _RUN))
 _records, _mode, _outcome = (_RUN.index(name) for name in ("records", "mode", "outcome"))
@@ -44,8 +49,11 @@ _holding_values = attrgetter(*_HOLDING)
 _due = _HOLDING.index("due")
 _ZEROS = (0,) * len(_ROWS)
 
-#: Convert an answer, an outage or a series to a row.
+_parity_values = attrgetter(*PARITY)
+
+#: Convert an answer, an outage, a series or a change of a route to a row.
 answer_row, outage_row, series_row = attrgetter(*ANSWER), attrgetter(*OUTAGE), attrgetter(*SERIES)
+route_row = attrgetter(*ROUTE)
 
 #: Return the cell key of a run or a holding from its row: the values of `BLOCK_ID`.
 run_cell = itemgetter(*(RUN.index(name) for name in BLOCK_ID))
@@ -100,6 +108,12 @@ def holding_row(event: Any) -> tuple[Any, ...]:
     """Convert a holding event to a row without its cell."""
     row: tuple[Any, ...] = _holding_values(event)
     return (*row, size_band(row[_due]))
+
+
+def parity_row(event: Any) -> tuple[Any, ...]:
+    """Convert a comparison to a row; the unexplained differences by cause are JSON."""
+    *values, causes = _parity_values(event)
+    return (*values, json.dumps(dict(causes), separators=(",", ":"), sort_keys=True))
 
 
 def insert_sql(table: str, columns: Sequence[str], on_conflict: str, instead: dict[str, str] | None = None) -> str:

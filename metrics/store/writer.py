@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from metrics.events import KIND_OF, KINDS, Event
 from metrics.store import rows
 from metrics.store.cells import CellIds, unify_strata
-from metrics.store.migrations import RUN_ID
+from metrics.store.migrations import PARITY_ID, RUN_ID
 from metrics.store.rollup import IS_LATE_END, roll_up, track_cell_changes
 from metrics.store.shared_time import update_shared_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from msgspec import Struct
     from sqlite_utils import Database
@@ -53,9 +53,7 @@ def insert_events(db: Database, events: Iterable[tuple[str, Event | Struct] | tu
             row = rows.holding_row(event)
             rows_by_kind[name].append((*row, cells[rows.holding_cell(row)]))
         else:
-            rows_by_kind[name].append(
-                {"answer": rows.answer_row, "outage": rows.outage_row, "series": rows.series_row}[name](event)
-            )
+            rows_by_kind[name].append(ROWS[name](event))
     track_cell_changes(db)
     new = sum(_insert(db, sql, rows_by_kind[name]) for name, sql in INSERTS)
     for key in newest.values():
@@ -66,7 +64,18 @@ def insert_events(db: Database, events: Iterable[tuple[str, Event | Struct] | tu
     return new
 
 
+#: How each kind of event that belongs to no cell becomes a row.
+ROWS: Mapping[str, Callable[[Any], tuple[Any, ...]]] = {
+    "answer": rows.answer_row,
+    "outage": rows.outage_row,
+    "series": rows.series_row,
+    "parity": rows.parity_row,
+    "route": rows.route_row,
+}
+
 _END_ASSIGNMENTS = ", ".join(f"{name} = excluded.{name}" for name in rows.RUN if name not in RUN_ID)
+
+_JUDGED_ASSIGNMENTS = ", ".join(f"{name} = excluded.{name}" for name in rows.PARITY if name not in PARITY_ID)
 
 
 #: Statements that insert each kind of event, in this order.
@@ -83,6 +92,15 @@ INSERTS = (
     ("holding", rows.insert_sql("holding", rows.HOLDING, "DO NOTHING")),
     ("answer", rows.insert_sql("answer", rows.ANSWER, "DO NOTHING")),
     ("outage", rows.insert_sql("outage", rows.OUTAGE, "DO NOTHING")),
+    (
+        "parity",
+        rows.insert_sql(
+            "parity",
+            rows.PARITY,
+            f"DO UPDATE SET {_JUDGED_ASSIGNMENTS} WHERE excluded.judged_at_us > parity.judged_at_us",
+        ),
+    ),
+    ("route", rows.insert_sql("route", rows.ROUTE, "DO NOTHING")),
     ("series", rows.insert_sql("series", rows.SERIES, "DO UPDATE SET faults_sha256 = excluded.faults_sha256")),
 )
 

@@ -117,10 +117,13 @@ def best_possible(measure: Measure, reading: Reading, left: int) -> float | None
     """Return the best value that a measure can still have by the due date, if every block to come is perfect.
 
     (estimate x blocks so far + best x blocks left) / all blocks, assuming blocks to come as large as those so far. A
-    count only grows, so its best is its present value. None where nothing was measured.
+    count only grows, so its best is its present value; a state can still become the best. None where nothing was
+    measured.
     """
     if reading.estimate is None:
         return None
+    if measure.can_recover:
+        return measure.best if left else reading.estimate
     if measure.kind == "census" and measure.unit != "share":
         return reading.estimate
     blocks = reading.blocks + left

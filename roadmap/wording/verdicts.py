@@ -108,8 +108,12 @@ def reading_text(reading: Reading | None, unit: str, kind: str, target: float | 
     )
 
 
+#: Units of a census that counts; in any other one, the highest of all is meant.
+COUNTED_UNITS = frozenset({"share", "records", "differences", "runs"})
+
+
 def _measured(reading: Reading, value: float, unit: str, kind: str, target: float | None) -> str:
-    if kind == "census" and unit not in {"share", "records"}:  # the highest of all, not a count
+    if kind == "census" and unit not in COUNTED_UNITS:  # the highest of all, not a count
         return f"{amount(value, unit, 1)}, the most of {counted(reading.n, reading.n_of)}"
     if kind == "census":
         reached = round(value * reading.n) if unit == "share" else int(value)

@@ -45,6 +45,7 @@ def test_the_measures_are_those_that_milestones_use():
         "false_rejects", "recovered_unattended", "wasted_calls", "failed_first", "failed_final",
         "failed_first_avoided", "failed_final_avoided", "programme_time_saved", "delay_p50", "delay_p95",
         "peak_memory", "calls_per_1000_records", "operator_touches", "effort_saved",
+        "parity_unexplained", "feeds_cut_over", "monolith_calls",
     }  # fmt: skip
     assert len(MEASURES) == len(COMPUTE)
 
