@@ -29,11 +29,13 @@ from dashboard.pages import (
     health,
     home,
     method,
+    migration,
     milestones,
     partners,
     quarantine,
     repairs,
     report,
+    route_state,
     run_downloads,
     runs,
     search,
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
 PAGES = (
     home,
     milestones,
+    migration,
     runs,
     run_downloads,
     failures,
@@ -102,14 +105,17 @@ def create_app(config: Config) -> Flask:
     app.extensions["readers"] = Readers(config.store)
     app.extensions["lateness"] = Lateness(config)
     app.extensions["service"] = ServiceReader(config.service)
+    app.extensions["migration"] = ServiceReader(config.migration)
     preload = (freshness, *(function for module in PAGES for function in getattr(module, "PRELOAD", ())))
-    app.extensions["scoped_sources"] = ScopedSources(config, lambda: app.extensions["service"])
+    app.extensions["scoped_sources"] = ScopedSources(
+        config, lambda: app.extensions["service"], lambda: app.extensions["migration"]
+    )
     app.extensions["views"] = Views(config, preload if config.keep_s is not None else ())
 
     @app.context_processor
     def template_variables() -> dict[str, object]:
         return {
-            "navigation": shown_navigation(config.service is not None, current_scope()),
+            "navigation": shown_navigation(config.service is not None, route_state.has_routes(), current_scope()),
             "area": current_area(),
             "back_link": back_link(),
             "page_url": page_url,

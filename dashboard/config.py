@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from dashboard.access.settings import Access
     from dashboard.actions.act import Doer, ExactTarget
+    from dashboard.migration_state import FeedMigration, MigrationState
     from dashboard.repairs import ListHeld, ReadHeld
     from dashboard.service_state import ServiceState
 
@@ -37,6 +38,8 @@ class Config:
     spool: Path | None = None  #: where run events wait to be collected, to tell whether the data is late
     keep_s: float | None = None  #: how long a view is shown before the next is made; None: it is always the newest
     service: Callable[[], ServiceState] | None = None  #: reads what the service has open now; None: there is none
+    migration: Callable[[], MigrationState] | None = None  #: reads all routes; None: there is no service
+    read_route: Callable[[str, str], FeedMigration | None] | None = None  #: reads one in full, by partner and feed
     stopped_jobs: Callable[[], str] | None = None  #: says which background job has stopped; empty while all run
     exchange_notes: Callable[[], Mapping[str, str]] = dict  #: what to say of some exchanges, by their ids
     scope: Scope = WHOLE  #: the partners that are shown

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dashboard.migration_state import MigrationState
     from dashboard.repairs import HeldExchange
     from dashboard.service_state import ServiceState
 
@@ -88,6 +89,19 @@ def scope_state(state: ServiceState, scope: Scope) -> ServiceState:
         feeds=tuple(feed for feed in state.feeds if scope.covers(feed.partner)),
         breakers=tuple(breaker for breaker in state.breakers if scope.covers(breaker.partner)),
         expected=tuple(expected for expected in state.expected if scope.covers(expected.partner)),
+    )
+
+
+def scope_migration(state: MigrationState, scope: Scope) -> MigrationState:
+    """Return the routes and changes that a scope covers, with the differences of these feeds alone."""
+    routes = tuple(route for route in state.routes if scope.covers(route.partner))
+    differences = tuple(row for row in state.differences if scope.covers(row.partner))
+    return replace(
+        state,
+        routes=routes,
+        differences=differences,
+        compared=tuple(row for row in state.compared if scope.covers(row.partner)),
+        changes=tuple(change for change in state.changes if scope.covers(change.partner)),
     )
 
 

@@ -106,6 +106,33 @@ ACTS: Mapping[str, Act] = {
             fields=(WHY,),
         ),
         Act(
+            name="route_advance",
+            permission="operate",
+            button="Advance",
+            explains="Move the feed to the next stage of its route. It is refused while anything blocks the step.",
+        ),
+        Act(
+            name="route_back",
+            permission="operate",
+            button="Go back",
+            explains="Give every file to the monolith again, from the next one on. Files under way end on their side.",
+            fields=(WHY,),
+        ),
+        Act(
+            name="route_hold",
+            permission="operate",
+            button="Hold",
+            explains="Keep the feed at its stage until it is released.",
+            fields=(WHY,),
+        ),
+        Act(
+            name="route_release",
+            permission="operate",
+            button="Release the hold",
+            explains="Let the feed advance again.",
+            fields=(WHY,),
+        ),
+        Act(
             name="decide",
             permission="plan",
             button="Decide",

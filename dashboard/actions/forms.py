@@ -12,6 +12,7 @@ from dashboard.actions.perform import form_token
 if TYPE_CHECKING:
     from dashboard.access.users import Visitor
     from dashboard.actions.act import Act
+    from dashboard.migration_state import RouteNow
     from dashboard.service_state import Problem
 
 
@@ -59,6 +60,25 @@ def milestone_forms(
         for name, state in states.items()
         if visitor.may(ACTS[name].permission)
     }
+
+
+def route_forms(route: RouteNow, changes: int, visitor: Visitor | None) -> tuple[ActForm, ...]:
+    """Return the forms that move a feed along its route; none for somebody who may not operate.
+
+    `changes` counts what is recorded of the route, so that a form of an older page acts once only. A step that is
+    blocked has no form: it is made by command, with a reason and somebody who answers for it.
+    """
+    if visitor is None or not visitor.form_key:
+        return ()
+    names = ["route_advance"] if route.next_position and not route.reasons else []
+    names += ["route_back"] if route.stage != "monolith" else []
+    names.append("route_release" if route.is_held else "route_hold")
+    target = f"{route.partner}/{route.feed}"
+    return tuple(
+        ActForm(act=ACTS[name], target=target, token=form_token(visitor, name, target, str(changes)))
+        for name in names
+        if visitor.may(ACTS[name].permission)
+    )
 
 
 def repair_forms(exchange: str, visitor: Visitor | None) -> dict[str, ActForm]:

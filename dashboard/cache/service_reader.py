@@ -1,17 +1,17 @@
-"""The state of the service, kept for a moment: requests share it, and reading takes a bounded part of the time."""
+"""A state that the front door reads, kept for a moment: requests share it, and reading takes a part of the time."""
 
 from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from dashboard.service_state import ServiceUnreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dashboard.service_state import ServiceState
+T = TypeVar("T")
 
 #: Seconds for which a state is shown, at least.
 KEPT_S = 2.0
@@ -20,8 +20,10 @@ KEPT_S = 2.0
 COST_FACTOR = 10
 
 
-class ServiceReader:
-    """Reads the state of the service by a function that the settings hand in; safe to use from several threads.
+class ServiceReader(Generic[T]):
+    """Reads the state of the service, or of its routes, by a function that the settings hand in.
+
+    It is safe to use from several threads.
 
     Args:
         read: reads the state; None where there is no service, as in a replay.
@@ -31,16 +33,16 @@ class ServiceReader:
 
     def __init__(
         self,
-        read: Callable[[], ServiceState] | None,
+        read: Callable[[], T] | None,
         kept_s: float = KEPT_S,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read, self._kept_s, self._clock_s = read, kept_s, clock_s
         self._lock = threading.Lock()
-        self._result: ServiceState | ServiceUnreadable | None = None
+        self._result: T | ServiceUnreadable | None = None
         self._old_at_s = 0.0
 
-    def current(self) -> ServiceState | None:
+    def current(self) -> T | None:
         """Return the state, at most some seconds old; None where there is no service.
 
         Raises:

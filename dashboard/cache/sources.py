@@ -16,7 +16,7 @@ from dashboard.cache.readers import Readers
 from dashboard.cache.service_reader import ServiceReader
 from dashboard.cache.views import Views
 from dashboard.repairs import NotReadable
-from dashboard.scope import scope_held, scope_state
+from dashboard.scope import scope_held, scope_migration, scope_state
 from dashboard.service_state import ServiceUnreadable
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from dashboard.actions.act import Doer, ExactTarget
     from dashboard.config import Config
+    from dashboard.migration_state import FeedMigration, MigrationState
     from dashboard.repairs import HeldExchange, HeldRows
     from dashboard.scope import Scope
     from dashboard.service_state import ServiceState
@@ -42,7 +43,8 @@ class Source:
     config: Config
     views: Views
     readers: Readers
-    service: ServiceReader
+    service: ServiceReader[ServiceState]
+    migration: ServiceReader[MigrationState]
 
 
 class ScopedSources:
@@ -51,10 +53,16 @@ class ScopedSources:
     Args:
         config: the settings of the whole.
         service: returns the reader of the whole state.
+        migration: returns the reader of all routes.
     """
 
-    def __init__(self, config: Config, service: Callable[[], ServiceReader]) -> None:
-        self._config, self._service = config, service
+    def __init__(
+        self,
+        config: Config,
+        service: Callable[[], ServiceReader[ServiceState]],
+        migration: Callable[[], ServiceReader[MigrationState]],
+    ) -> None:
+        self._config, self._service, self._migration = config, service, migration
         self._lock = threading.Lock()
         self._sources: OrderedDict[Scope, Source] = OrderedDict()
 
@@ -90,17 +98,27 @@ class ScopedSources:
                 raise ServiceUnreadable(SEE_THE_LOG)
             return scope_state(state, scope)
 
+        def read_routes() -> MigrationState:
+            try:
+                state = self._migration().current()
+            except ServiceUnreadable as error:
+                raise ServiceUnreadable(SEE_THE_LOG) from error
+            if state is None:
+                raise ServiceUnreadable(SEE_THE_LOG)
+            return scope_migration(state, scope)
+
         return Source(
             config=config,
             views=Views(config),
             readers=Readers(config.store, scope),
             service=ServiceReader(read if has_service else None, kept_s=0),
+            migration=ServiceReader(read_routes if self._config.migration is not None else None, kept_s=0),
         )
 
 
 def scope_config(config: Config, scope: Scope) -> Config:
     """Return the settings with functions that read and do what a scope covers, and nothing else."""
-    list_held, read_held = config.list_held, config.read_held
+    list_held, read_held, read_route = config.list_held, config.read_held, config.read_route
 
     def list_mine() -> list[HeldExchange]:
         try:
@@ -117,6 +135,14 @@ def scope_config(config: Config, scope: Scope) -> Config:
             raise NotReadable(f"There are no rows of {exchange} to show.")
         return held
 
+    def read_my_route(partner: str, feed: str) -> FeedMigration | None:
+        if read_route is None or not scope.covers(partner):
+            return None
+        try:
+            return read_route(partner, feed)
+        except ServiceUnreadable as error:
+            raise ServiceUnreadable(SEE_THE_LOG) from error
+
     return replace(
         config,
         scope=scope,
@@ -124,6 +150,7 @@ def scope_config(config: Config, scope: Scope) -> Config:
         stopped_jobs=None,
         list_held=list_mine if list_held else None,
         read_held=read_mine if read_held else None,
+        read_route=read_my_route if read_route else None,
         doers={name: scope_doer(doer, partial(config.find_target, name), scope) for name, doer in config.doers.items()},
     )
 

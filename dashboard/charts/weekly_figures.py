@@ -82,6 +82,14 @@ def draw_quarantined(frame: pd.DataFrame, lines: Sequence[Line]) -> PlotlyFigure
     return figure
 
 
+def draw_differences(frame: pd.DataFrame, lines: Sequence[Line], marks: Sequence[MarkedDay]) -> PlotlyFigure:
+    """Draw differences between both sides by day, one line per cause, with marked days. Labels must be escaped."""
+    figure = _draw_blocks("aside", frame, [("", lines)], ".0f", " differences", marks=marks, hover_title=HOVER_X)
+    figure["layout"]["margin"]["r"] = 150
+    figure["layout"]["yaxis"] |= whole_number_ticks(figure["layout"]["yaxis"]["range"][1])
+    return figure
+
+
 def draw_partner_failures(frame: pd.DataFrame, block_name: str, unit: str) -> PlotlyFigure:
     """Draw a partner's failed first attempts by block: a rate (`PER_THOUSAND`), or counts (" failed").
 

@@ -9,21 +9,22 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort
 
-from dashboard.charts import burnup, plan_timeline, slips
+from dashboard.charts import burnup, differences, plan_timeline, slips
 from dashboard.charts import gains as charts_gains
 from dashboard.charts import partner_failures as partner_figure
 from dashboard.charts import weekly as charts_weekly
 from dashboard.filters import partner_slug
-from dashboard.pages import links
+from dashboard.pages import links, route_state
 from dashboard.pages.request import get_view, page_url, read_query, settings
 from dashboard.pages.spreadsheet import SpreadsheetWriter
-from dashboard.presenters import home
+from dashboard.presenters import home, migration
 from dashboard.queries import partners
 from dashboard.queries import weekly as queries_weekly
 from dashboard.queries.chart_drilldown import cell_keys
 from dashboard.queries.partner_gains import gains_by_milestone
 from dashboard.queries.plan_history import plan_history
 from dashboard.queries.verdicts import verdicts_without_decisions
+from dashboard.service_state import ServiceUnreadable
 from metrics.question import block_word
 from roadmap.report import block_series
 from roadmap.wording import gains as wording_gains
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from dashboard.cache.view import View
     from dashboard.charts.chart import Chart
     from dashboard.filters.query_string import Query
+    from dashboard.migration_state import FeedMigration, MigrationState
 
 blueprint = Blueprint("charts", __name__)
 
@@ -186,6 +188,33 @@ def _failures_of_partner(db: Database, view: View, name: str) -> Chart:
     return replace(chart, lists=cell_keys(view, partners.SHOWN_FAULTS[view.mode], chart.rows, codes, name))
 
 
+def differences_of_all(state: MigrationState) -> Chart | None:
+    """Return the differences between both sides of all feeds with a route; None before files were compared."""
+    marks = migration.marks_of(state.changes, named=True)
+    chart = differences.differences_chart(state.differences, state.compared, marks)
+    return with_urls(chart) if chart else None
+
+
+def differences_of_feed(found: FeedMigration) -> Chart | None:
+    """Return the differences of one feed; None before files of it were compared."""
+    marks = migration.marks_of(found.changes, named=False)
+    chart = differences.differences_chart(found.differences, found.compared, marks)
+    name = "/".join(map(partner_slug.encode_partner, (found.route.partner, found.route.feed)))
+    return with_urls(chart, feed=name) if chart else None
+
+
+def _differences(query: Query) -> Chart | None:
+    try:
+        if partner_and_feed := query.value("feed"):
+            partner, _, feed = partner_and_feed.partition("/")
+            found = route_state.read_route(*map(partner_slug.decode_partner, (partner, feed)))
+            return differences_of_feed(found) if found else None
+        state = route_state.read_routes()
+    except ServiceUnreadable as error:
+        abort(503, str(error))
+    return differences_of_all(state) if state else None
+
+
 def with_urls(chart: Chart, **keys: str) -> Chart:
     """Add the URLs of a chart's numbers and downloads."""
     names = [column.name for column in chart.columns]
@@ -205,6 +234,7 @@ CHARTS = {
     "failed": ChartMaker(make=_weekly_chart, asks_faults=True),
     "partner": ChartMaker(make=lambda view, query, _: partner_chart(view, query.value("partner")), asks=("partner",)),
     "plan": ChartMaker(make=lambda view, _, __: plan_chart(view), of_plan=True),
+    "differences": ChartMaker(make=lambda _, query, __: _differences(query), of_plan=True, asks=("feed",)),
     "slips": ChartMaker(make=lambda view, _, __: slips_chart(view), of_plan=True),
     "burnup": ChartMaker(make=lambda view, _, __: burnup_chart(view), of_plan=True),
 }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from dashboard.cache.service_reader import ServiceReader
     from dashboard.config import Config
+    from dashboard.service_state import ServiceState
 
 blueprint = Blueprint("health", __name__)
 
@@ -43,7 +44,7 @@ def ready() -> Response:
     return Response(text, status=503, mimetype="text/plain", headers=NOT_CACHED)
 
 
-def reasons_not_ready(config: Config, service: ServiceReader) -> Iterator[str]:
+def reasons_not_ready(config: Config, service: ServiceReader[ServiceState]) -> Iterator[str]:
     """Yield why the process cannot do its work; nothing before the first run was measured or exchanged is a reason."""
     try:
         with closing(open_reader(config.store)) as db:

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
     from dashboard.cache.service_reader import ServiceReader
     from dashboard.config import Config
+    from dashboard.service_state import ServiceState
 
 
-def exposition(config: Config, service: ServiceReader, accept: str) -> tuple[bytes, str]:
+def exposition(config: Config, service: ServiceReader[ServiceState], accept: str) -> tuple[bytes, str]:
     """Return the text and its content type; without a store, the workspace, whether its plan is valid, and the service.
 
     Raises:
@@ -70,7 +71,7 @@ def _plan_families(config: Config, db: Database | None) -> list[Metric]:
     return [plan_valid_family(is_valid=True), *statuses]
 
 
-def service_families(service: ServiceReader) -> list[Metric]:
+def service_families(service: ServiceReader[ServiceState]) -> list[Metric]:
     """Return the gauges of the service; none where there is no service, only one where its state cannot be read."""
     try:
         state = service.current()

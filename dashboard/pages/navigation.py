@@ -31,8 +31,8 @@ NAVIGATION = (
 )
 
 
-#: The first entry where a service runs.
-TODAY = ("today.page", "Today")
+#: The first entry where a service runs, and the one after Milestones where a feed has a route.
+TODAY, MIGRATION = ("today.page", "Today"), ("migration.page", "Migration")
 
 
 #: The endpoint that is marked on pages outside the navigation, by blueprint.
@@ -73,9 +73,16 @@ def kept_keys(endpoint: str) -> dict[str, str]:
     return {key: kept[key] for key in KEPT.get(endpoint, ()) if key in kept}
 
 
-def shown_navigation(has_service: bool, scope: Scope) -> tuple[tuple[str, str], ...]:
-    """Return the endpoints and labels of the navigation for somebody; a scope leaves out pages about all partners."""
-    entries = (TODAY, *NAVIGATION) if has_service else NAVIGATION
+def shown_navigation(has_service: bool, has_routes: bool, scope: Scope) -> tuple[tuple[str, str], ...]:
+    """Return the endpoints and labels of the navigation for somebody; a scope leaves out pages about all partners.
+
+    Today is there where a service runs, Migration where a feed has a route.
+    """
+    entries = list(NAVIGATION)
+    if has_routes:
+        entries.insert(2, MIGRATION)
+    if has_service:
+        entries.insert(0, TODAY)
     return tuple(entry for entry in entries if scope.is_whole or is_for_scopes(entry[0]))
 
 
@@ -91,12 +98,12 @@ def current_area() -> str:
     """Return the endpoint of the navigation to which this page belongs; "" for none."""
     module = request.blueprint or ""
     area = AREAS.get(module, f"{module}.page")
-    return area if area in dict(NAVIGATION) else ""
+    return area if area in dict((*NAVIGATION, MIGRATION)) else ""
 
 
 def current_heading() -> str:
     """Return the heading of this page; "" for none."""
-    return HEADINGS.get(request.blueprint or "") or dict(NAVIGATION).get(current_area(), "")
+    return HEADINGS.get(request.blueprint or "") or dict((*NAVIGATION, MIGRATION)).get(current_area(), "")
 
 
 def back_link() -> tuple[str, str] | None:
@@ -104,4 +111,4 @@ def back_link() -> tuple[str, str] | None:
     area = current_area()
     if not area or request.endpoint == area or request.blueprint in WITHOUT_BACK_LINK:
         return None
-    return area, dict(NAVIGATION)[area]
+    return area, dict((*NAVIGATION, MIGRATION))[area]

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from dashboard.cache.views import Views
     from dashboard.config import Config
     from dashboard.filters.query_string import Query
+    from dashboard.migration_state import MigrationState
     from dashboard.queries.freshness import Lateness
+    from dashboard.service_state import ServiceState
 
 
 def current_scope() -> Scope:
@@ -50,7 +52,13 @@ def whole_source() -> Source:
     """Return everything there is to read, for what shows none of it: the checks of a load balancer."""
     parts = current_app.extensions
     config = cast("Config", current_app.config["MILEPOST"])
-    return Source(config=config, views=parts["views"], readers=parts["readers"], service=parts["service"])
+    return Source(
+        config=config,
+        views=parts["views"],
+        readers=parts["readers"],
+        service=parts["service"],
+        migration=parts["migration"],
+    )
 
 
 def settings() -> Config:
@@ -63,9 +71,14 @@ def views() -> Views:
     return source().views
 
 
-def service_reader() -> ServiceReader:
+def service_reader() -> ServiceReader[ServiceState]:
     """Return the reader of what this request may see of the service's state."""
     return source().service
+
+
+def migration_reader() -> ServiceReader[MigrationState]:
+    """Return the reader of what this request may see of the routes."""
+    return source().migration
 
 
 def read_query(known: Mapping[str, Sequence[str] | None] | None = None, *, strict: bool = False) -> Query:

@@ -42,7 +42,7 @@ def page() -> str | tuple[str, int]:
     )
 
 
-def reader() -> ServiceReader:
+def reader() -> ServiceReader[ServiceState]:
     """Return the reader of the service's state."""
     return service_reader()
 

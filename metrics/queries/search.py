@@ -93,7 +93,7 @@ def find_exchanges(db: Database, prefix: str, limit: int) -> tuple[int, ...]:
       SELECT run.id, run.exchange_id, run.system, run.level, run.series, run.round FROM json_each(:sides) AS side
       CROSS JOIN series ON series.faults = side.value ->> 2
       CROSS JOIN (WITH RECURSIVE n (k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM n WHERE k < :rounds) SELECT k FROM n)
-      CROSS JOIN run INDEXED BY run_key
+      CROSS JOIN run
         ON run.system = side.value ->> 0 AND run.level = side.value ->> 1 AND run.mode = series.mode
         AND run.faults = series.faults AND run.series = series.series AND run.round = series.last_round - k
         AND run.exchange_id >= :first AND run.exchange_id <= :last

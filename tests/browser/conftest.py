@@ -63,13 +63,13 @@ def address(made_up: Callable[..., Path]) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def everywhere(awkward_made, busy_service) -> Iterator[str]:
-    """The dashboard on the awkward year, which has data for every page, and a service with open problems."""
+def everywhere(awkward_made, busy_service, moving) -> Iterator[str]:
+    """The dashboard on the awkward year, which has data for every page, and a service with open problems and routes."""
     given = awkward_made
     with served(
         Config(
             store=given.store, milestones=given.plan, built=given.built, workspace_name=given.partner,
-            service=busy_service,
+            service=busy_service, **moving,
         )
     ) as found:  # fmt: skip
         yield found
