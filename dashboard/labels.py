@@ -1,9 +1,11 @@
-"""Labels of outcomes, row outcomes, states of a filter and error types."""
+"""Labels of outcomes, row outcomes, states of a filter, error types and positions of a route."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+
+from roadmap.wording import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,3 +113,9 @@ def error_label(code: str) -> str:
 
 #: The reason of quarantined rows where none was recorded.
 NO_REASON = "reasons not recorded"
+
+
+def position_text(position: str) -> str:
+    """Return a position in words: "canary at 10%" for "canary at 0.1"."""
+    stage, _, share = position.partition(" at ")
+    return f"{stage} at {numbers.percent(float(share))}" if share else stage

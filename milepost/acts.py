@@ -30,6 +30,7 @@ EXCHANGE_ACTS = frozenset({"resend", "arrived", "give_up", "discard_file", "repl
 def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
     """Return what does each act, by its name; see `dashboard.actions.act`."""
     from poc.cli import acts
+    from poc.cli.migration import route_acts
     from poc.cli.operations import repair
     from roadmap.cli.record import (
         DecisionOrder,
@@ -67,6 +68,14 @@ def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
         CheckinOrder(text=fields["text"], by=who, done=parse_count(fields["done"]), of=parse_count(fields["of"])),
         now_us(),
     )
+    doers["route_advance"] = lambda target, _fields, who: route_acts.advance_feed(context, target, now_us(), who=who)
+    doers["route_back"] = lambda target, fields, who: route_acts.back_feed(
+        context, target, now_us(), why=fields["why"], who=who
+    )
+    for name, release in (("route_hold", False), ("route_release", True)):
+        doers[name] = lambda target, fields, who, release=release: route_acts.hold_feed(  # type: ignore[misc]
+            context, target, now_us(), release=release, why=fields["why"], who=who
+        )
     # its notes have values of rows: they stay on the page, and out of the audit log, which nobody can shorten
     doers["replay"] = lambda target, fields, _who: replace(
         repair.replay_rows(context, target, edits_of_form(fields)), notes=()
@@ -86,6 +95,10 @@ def find_target(context: WorkspaceContext, act: str, target: str) -> ExactTarget
 
     if act in {"release", "resend"} and target in context.workspace.partners:
         return ExactTarget(partner=target, target=target)
+    if act.startswith("route_"):
+        partner, _, feed = target.partition("/")
+        has_feed = partner in context.workspace.partners and feed in context.workspace.partners[partner].feed
+        return ExactTarget(partner=partner, target=target) if has_feed else None
     if act not in EXCHANGE_ACTS:
         return None
     try:

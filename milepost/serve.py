@@ -14,6 +14,7 @@ from metrics.process_end import STOP_S
 from metrics.terminal import print_line
 from milepost.acts import find_target, make_doers
 from milepost.jobs import JobWatch, reporting_errors
+from milepost.migration import read_feed_migration, read_migration
 from milepost.repairs import list_held, read_held
 from milepost.service_state import read_exchange_notes, read_service_state
 from milepost.web_access import make_access
@@ -204,6 +205,10 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
         read_held=partial(read_held, context),
         access=make_access(context.workspace.settings.web, context.root),
         service=(lambda: read_service_state(live.current, datetime.now(UTC), os.environ, alerts))
+        if context.clock == "live"
+        else None,
+        migration=(lambda: read_migration(live.current, datetime.now(UTC))) if context.clock == "live" else None,
+        read_route=(lambda partner, feed: read_feed_migration(live.current, partner, feed, datetime.now(UTC)))
         if context.clock == "live"
         else None,
         stopped_jobs=watch.stopped,

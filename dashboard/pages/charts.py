@@ -17,7 +17,7 @@ from dashboard.filters import partner_slug
 from dashboard.pages import links, route_state
 from dashboard.pages.request import get_view, page_url, read_query, settings
 from dashboard.pages.spreadsheet import SpreadsheetWriter
-from dashboard.presenters import home, migration
+from dashboard.presenters import home
 from dashboard.queries import partners
 from dashboard.queries import weekly as queries_weekly
 from dashboard.queries.chart_drilldown import cell_keys
@@ -190,14 +190,14 @@ def _failures_of_partner(db: Database, view: View, name: str) -> Chart:
 
 def differences_of_all(state: MigrationState) -> Chart | None:
     """Return the differences between both sides of all feeds with a route; None before files were compared."""
-    marks = migration.marks_of(state.changes, named=True)
+    marks = differences.marks_of(state.changes, named=True)
     chart = differences.differences_chart(state.differences, state.compared, marks)
     return with_urls(chart) if chart else None
 
 
 def differences_of_feed(found: FeedMigration) -> Chart | None:
     """Return the differences of one feed; None before files of it were compared."""
-    marks = migration.marks_of(found.changes, named=False)
+    marks = differences.marks_of(found.changes, named=False)
     chart = differences.differences_chart(found.differences, found.compared, marks)
     name = "/".join(map(partner_slug.encode_partner, (found.route.partner, found.route.feed)))
     return with_urls(chart, feed=name) if chart else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dashboard.charts.layout import MarkedDay
 from dashboard.filters.partner_slug import display_name, encode_partner
+from dashboard.labels import position_text
 from dashboard.migration_state import STAGES
 from roadmap.wording import numbers, sentences
 
@@ -30,9 +30,6 @@ ACTIONS = {"advance": "Advanced to", "back": "Went back to", "hold": "Held at", 
 
 #: Changes on the page of all feeds.
 MAX_CHANGES = 10
-
-#: Stage changes that a chart marks: more would hide its lines.
-MAX_MARKS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +93,6 @@ def route_row(route: RouteNow) -> RouteRow:
     )
 
 
-def position_text(position: str) -> str:
-    """Return a position in words: "canary at 10%" for "canary at 0.1"."""
-    stage, _, share = position.partition(" at ")
-    return f"{stage} at {numbers.percent(float(share))}" if share else stage
-
-
 def standing_sentence(routes: Sequence[RouteNow]) -> str:
     """Return how many feeds are at which stage: "2 of 5 feeds are with the service, 1 in canary, 2 in shadow."."""
     counts = {stage: sum(route.stage == stage for route in routes) for stage in PHRASES}
@@ -139,18 +130,6 @@ def change_rows(changes: Sequence[StageChange]) -> tuple[ChangeRow, ...]:
         )
         for change in changes
     )
-
-
-def marks_of(changes: Sequence[StageChange], *, named: bool) -> list[MarkedDay]:
-    """Return the newest stage changes as marks of a chart, the oldest first; with `named`, each with its feed."""
-    moves = [change for change in changes if change.action in {"advance", "back"}][:MAX_MARKS]
-    return [
-        MarkedDay(
-            day=change.at.date(),
-            text=f"{f'{change.partner}/{change.feed}: ' if named else ''}{position_text(change.position)}",
-        )
-        for change in reversed(moves)
-    ]
 
 
 def _note(change: StageChange) -> str:

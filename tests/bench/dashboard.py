@@ -70,8 +70,10 @@ PATIENCE_S = 60.0
 #: Events a second that are recorded while `/` is requested, for how many seconds, and the pause between two requests.
 EVENTS_PER_S, INGEST_S, PAUSE_S = 2_000, 30.0, 0.1
 
-#: Addresses that are no page: static files, and endpoints for programs; data has a suffix.
-ASIDE = ("static", "static_files.")
+#: Addresses that need accounts or a running service, or are no page: static files, and endpoints for programs; data has a suffix.
+ASIDE = (
+    "static", "static_files.", "access.", "acts.", "audit.", "health.", "migration.detail", "repairs.", "today.",
+)  # fmt: skip
 
 #: Values of the variable parts of an address, by the first segment.
 EXAMPLES = {"runs": "{run}", "milestones": "M2", "partners": "DL", "decisions": "1"}

@@ -20,7 +20,9 @@ SCOPED_USERS = {"viewer": "val", "operator": "oli", "pm": "pat"}
 def addresses(app):
     """An address of each endpoint, with its methods."""
     values = {"filename": "milepost.css", "code": "M1", "number": 1, "part": "AA", "name": "weekly", "version": "1"} | {
-        "exchange": "4711"
+        "exchange": "4711",
+        "partner": "AA",
+        "feed": "flights",
     }
     with app.test_request_context(base_url=ADDRESS):
         adapter = app.create_url_adapter(None) or app.url_map.bind("milepost.example")

@@ -160,13 +160,17 @@ def test_a_foreign_form_and_a_viewer_do_nothing(service):
 
 
 def test_every_act_of_a_problem_exists():
-    """The table of problems names acts that there are; the others are those of milestones and of rows."""
+    """The table of problems names acts that there are; the others are those of milestones, rows and routes."""
     assert {name for names in ACTS_OF_KIND.values() for name in names} == set(ACTS) - {
         "decide",
         "spend",
         "checkin",
         "replay",
         "discard_rows",
+        "route_advance",
+        "route_back",
+        "route_hold",
+        "route_release",
     }
 
 
