@@ -70,7 +70,8 @@ PATIENCE_S = 60.0
 #: Events a second that are recorded while `/` is requested, for how many seconds, and the pause between two requests.
 EVENTS_PER_S, INGEST_S, PAUSE_S = 2_000, 30.0, 0.1
 
-#: Addresses that need accounts or a running service, or are no page: static files, and endpoints for programs; data has a suffix.
+#: Endpoints that need accounts or a running service, or are no page: static files, and those for programs; data has a
+#: suffix.
 ASIDE = (
     "static", "static_files.", "access.", "acts.", "audit.", "health.", "migration.detail", "repairs.", "today.",
 )  # fmt: skip
