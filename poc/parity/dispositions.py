@@ -20,7 +20,7 @@ from metrics.private_files import open_private
 from poc.config.strict import Strict
 from poc.config.workspace import explain_validation_error, parse_toml
 from poc.errors import BadInput
-from poc.parity.causes.names import CAUSES
+from poc.parity.causes.names import CAUSES, RECORD_CAUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,7 +91,7 @@ class Dispositions(Strict):
 
     def judge(self, feed: str, differences: Mapping[tuple[str, str], int], today: date) -> Judgement:
         """Return which of a feed's differences, counted by field and cause, are explained on a day."""
-        judgement = Judgement()
+        judgement = Judgement(single_records(differences))
         for (name, cause), count in differences.items():
             found = self.find(feed, name, cause, today)
             if found is None:
@@ -103,10 +103,16 @@ class Dispositions(Strict):
         return judgement
 
 
+def single_records(differences: Mapping[tuple[str, str], int]) -> int:
+    """Return how many records have no partner on the other side."""
+    return sum(count for (_, cause), count in differences.items() if cause in RECORD_CAUSES)
+
+
 class Judgement:
     """Differences by field and cause: unexplained, accepted, and to be fixed."""
 
-    def __init__(self) -> None:
+    def __init__(self, single_records: int) -> None:
+        self.single_records = single_records  #: records that only one side has, or has once more
         self.unexplained: Counter[tuple[str, str]] = Counter()
         self.accepted: Counter[tuple[str, str]] = Counter()
         self.to_fix: Counter[tuple[str, str]] = Counter()

@@ -17,7 +17,7 @@ from poc.parity.causes.classify import FieldFacts
 from poc.parity.comparison import compare
 from poc.parity.dispositions import load_dispositions
 from poc.parity.records import HELD_BYTES, HeldRecords, SentRecords
-from poc.parity.store import compared_files, read_state, state_of, store_comparison
+from poc.parity.store import compared_files, read_state, store_comparison
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,13 +108,14 @@ def record_again(
 def parity_event(workspace: Workspace, file: ComparedFile, now: datetime) -> ParityEvent:
     """Return the event of a compared file, judged by the dispositions of now. Raises BadInput."""
     dispositions = load_dispositions(workspace.root, file.partner)
-    state = state_of([file], dispositions, now.astimezone(UTC).date())
+    judged = dispositions.judge(file.feed, file.differences, now.astimezone(UTC).date())
     day = datetime.fromtimestamp(file.compared_at_us / 1_000_000, UTC).date().isoformat()
     return ParityEvent(
         mode="live", faults="real", series="", partner=file.partner, feed=file.feed, file=file.file,
         input_sha256=file.sha256, block=day, block_end=day, stage=file.stage, compared_at_us=file.compared_at_us,
         judged_at_us=_micros(now), compared=file.compared_records, equal=file.equal_records,
-        differences=sum(file.differences.values()), unexplained=state.unexplained, causes=state.by_cause,
+        differences=sum(file.differences.values()), unexplained=judged.unexplained.total(),
+        causes=judged.unexplained_by_cause(),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from poc.ledger.tables.parity import PARITY_DIFFERENCE, PARITY_FILE
 from poc.parity.comparison import MAX_EXAMPLES, Example
+from poc.parity.dispositions import single_records
 from poc.parity.state import ParityState
 
 if TYPE_CHECKING:
@@ -47,6 +48,12 @@ SELECT_DIFFERENCES = (
     )
     .where(_SINCE)
 )
+SELECT_TOTALS = sa.select(
+    sa.func.count(),
+    sa.func.coalesce(sa.func.sum(PARITY_FILE.c.left_records + PARITY_FILE.c.right_records), 0),
+    sa.func.min(PARITY_FILE.c.compared_at_us),
+    sa.func.max(PARITY_FILE.c.compared_at_us),
+).where(_SINCE)
 SELECT_FEEDS = sa.select(PARITY_FILE.c.partner, PARITY_FILE.c.feed).distinct().order_by("partner", "feed")
 
 
@@ -71,8 +78,7 @@ class ComparedFile:
     @property
     def compared_records(self) -> int:
         """Records that either side sent; a pair of records counts once."""
-        single = sum(n for (_, cause), n in self.differences.items() if cause.startswith("row-"))
-        return (self.left_records + self.right_records + single) // 2
+        return (self.left_records + self.right_records + single_records(self.differences)) // 2
 
 
 def store_comparison(
@@ -111,9 +117,7 @@ def examples_json(result: Comparison) -> str:
 def compared_files(ledger: Ledger, partner: str, feed: str, since_us: int = 0) -> list[ComparedFile]:
     """Return the files of a feed that were compared since a time, in that order. Raises TryLater, LedgerDamaged."""
     values = {"of_partner": partner, "of_feed": feed, "since_us": since_us}
-    by_file: dict[str, dict[tuple[str, str], int]] = {}
-    for _, _, sha256, name, cause, count in ledger.execute(SELECT_DIFFERENCES, values):
-        by_file.setdefault(sha256, {})[name, cause] = count
+    by_file = _differences_by_file(ledger, values)
     names = [column.name for column in PARITY_FILE.columns]
     rows = [dict(zip(names, row, strict=True)) for row in ledger.execute(SELECT_FILES, values)]
     return [_compared_file(row, by_file.get(row["sha256"], {})) for row in rows]
@@ -138,25 +142,32 @@ def read_state(
 ) -> ParityState:
     """Return what the comparisons of a feed since a time say, by the dispositions of a day.
 
+    Only files with differences are read one by one: a service asks after each turn of the feed.
+
     Raises TryLater, LedgerDamaged.
     """
-    return state_of(compared_files(ledger, partner, feed, since_us), dispositions, today)
-
-
-def state_of(files: list[ComparedFile], dispositions: Dispositions, today: date) -> ParityState:
-    """Return what comparisons of files of one feed say together."""
-    judgements = [dispositions.judge(file.feed, file.differences, today) for file in files]
+    values = {"of_partner": partner, "of_feed": feed, "since_us": since_us}
+    files, records, oldest_at_us, newest_at_us = ledger.execute(SELECT_TOTALS, values)[0]
+    judged = [dispositions.judge(feed, each, today) for each in _differences_by_file(ledger, values).values()]
     by_cause: Counter[str] = Counter()
-    for judgement in judgements:
+    for judgement in judged:
         by_cause.update(judgement.unexplained_by_cause())
+    single = sum(judgement.single_records for judgement in judged)
     return ParityState(
-        files_compared=len(files),
-        records_compared=sum(file.compared_records for file in files),
+        files_compared=files,
+        records_compared=(records + single) // 2,
         unexplained=by_cause.total(),
-        accepted=sum(judgement.accepted.total() for judgement in judgements),
-        to_fix=sum(judgement.to_fix.total() for judgement in judgements),
-        unexplained_files=sum(judgement.unexplained.total() > 0 for judgement in judgements),
+        accepted=sum(judgement.accepted.total() for judgement in judged),
+        to_fix=sum(judgement.to_fix.total() for judgement in judged),
+        unexplained_files=sum(judgement.unexplained.total() > 0 for judgement in judged),
         by_cause=dict(by_cause),
-        oldest_at_us=files[0].compared_at_us if files else None,
-        newest_at_us=files[-1].compared_at_us if files else None,
+        oldest_at_us=oldest_at_us,
+        newest_at_us=newest_at_us,
     )
+
+
+def _differences_by_file(ledger: Ledger, values: Mapping[str, object]) -> dict[str, dict[tuple[str, str], int]]:
+    by_file: dict[str, dict[tuple[str, str], int]] = {}
+    for _, _, sha256, name, cause, count in ledger.execute(SELECT_DIFFERENCES, values):
+        by_file.setdefault(sha256, {})[name, cause] = count
+    return by_file

@@ -76,15 +76,15 @@ def show_feed(context: CliContext, name: str, since: datetime | None, values: bo
     from poc.ledger.ledger import open_ledger
     from poc.parity.dispositions import load_dispositions
     from poc.parity.report import cause_lines, cause_rows, example_rows
-    from poc.parity.store import compared_files, state_of
+    from poc.parity.store import compared_files, read_state
 
     workspace, today = context.workspace, _now().date()
     partner, feed = _named_feed(workspace, name)
     since_us = 0 if since is None else int(since.replace(tzinfo=UTC).timestamp() * 1_000_000)
     with closing(open_ledger(workspace.ledger)) as ledger:
         files = compared_files(ledger, partner, feed, since_us)
-    dispositions = load_dispositions(workspace.root, partner)
-    state = state_of(files, dispositions, today)
+        dispositions = load_dispositions(workspace.root, partner)
+        state = read_state(ledger, dispositions, partner, feed, today, since_us)
     counts: dict[tuple[str, str], int] = {}
     for file in files:
         for key, count in file.differences.items():
