@@ -124,9 +124,33 @@ class JsonLinesFormat:
                 records.append(record)
                 rows.append(row)
                 if not self._names.issuperset(record):
-                    self._check_extra_keys(row, record, faults, notes, state.noted)
+                    self.check_extra_keys(row, record, faults, notes, state.noted)
             else:
                 faults[row] = [record]
+        return self.table(records, rows, faults, notes, count, state)
+
+    def table(
+        self,
+        records: list[dict[str, Any]],
+        rows: list[int],
+        faults: Faults,
+        notes: list[Finding],
+        count: int,
+        state: FileState,
+    ) -> ParsedBlock:
+        """Return the records of a block as columns.
+
+        Args:
+            records: the values by field.
+            rows: the row of each record in the block.
+            faults: those of the block's rows; those of values are added.
+            notes: on the block.
+            count: rows of the block.
+            state: of the file; the first record of a whole file is compared with the contract.
+
+        Raises:
+            SchemaDrift: the first record differs.
+        """
         if records and not state.started:
             compare_record(list(records[0]), self._expected, accept_extra=self._accept_extra)
             notes += self._absent_fields(records)
@@ -165,7 +189,7 @@ class JsonLinesFormat:
             return BROKEN, "", f"{describe_type(value)}, not an object"
         return value
 
-    def _check_extra_keys(
+    def check_extra_keys(
         self, row: int, record: dict[str, Any], faults: Faults, notes: list[Finding], noted: set[str]
     ) -> None:
         """Add a fault for each key beyond the contract, or a note if the feed accepts such keys."""

@@ -17,6 +17,7 @@ from poc.formats.kept_rows import KeptRowReader
 from poc.formats.parquet_reader import ParquetSource
 from poc.formats.table_reader import TableReader
 from poc.formats.writers import CsvEncoder, JsonArrayEncoder, JsonLinesEncoder, JsonRowEncoder
+from poc.formats.xml_reader import XmlReader, XmlRowParser
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -99,6 +100,8 @@ def make_reader(feed: Feed, contract: ExpectedFields, sizes: Sizes | None = None
     """
     if feed.format == "xlsx":
         return CellFileReader(feed, contract, ExcelSource(feed, contract))
+    if feed.xml is not None:
+        return XmlReader(feed, feed.xml, contract)
     if feed.format == "parquet":
         return CellFileReader(feed, contract, ParquetSource(contract))
     controls = ControlRecords(feed, contract) if feed.header is not None or feed.trailer is not None else None
@@ -118,6 +121,8 @@ def make_row_format(feed: Feed, contract: ExpectedFields, *, whole: bool) -> Row
 
 def make_row_reader(feed: Feed, contract: ExpectedFields) -> FileReader:
     """Return the reader of rows that were kept, one after the other: without compression, counts and sums."""
+    if feed.xml is not None:
+        return KeptRowReader(XmlRowParser(feed, feed.xml, contract))
     if feed.format in {"xlsx", "parquet"}:
         return KeptRowReader(CellRowParser(feed, contract))
     if feed.format == "json":

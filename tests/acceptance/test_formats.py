@@ -112,12 +112,31 @@ def columns():
     return file.getvalue()
 
 
+def markup():
+    """XML in a namespace."""
+    orders = [
+        f'<order id="{key}"><amount>{amount}</amount><buyer><name>{name or ""}</name></buyer></order>'
+        for key, amount, name in ROWS
+    ]
+    return f'<orders xmlns="urn:orders"><when>today</when>{"".join(orders)}</orders>'
+
+
 def nested():
     """A list of records inside of an object, on several lines."""
     records = [{"id": key, "amount": json.loads(amount), "buyer": {"name": name}} for key, amount, name in ROWS]
     return json.dumps({"data": {"orders": records}}, indent=1)
 
 
+FORMATS["xml"] = (
+    """
+    [feed.orders.xml]
+    record = "o:order"
+    paths = { id = "@id", name = "buyer/name" }
+    namespaces = { o = "urn:orders" }
+    """,
+    lambda: markup().encode(),
+    ("<amount>-7<", "<amount>7<"),
+)
 FORMATS["parquet"] = ("", columns, ('"amount":"-7.0"', '"amount":"7"'))
 FORMATS["xlsx"] = ('excel = { sheet = "Orders" }', workbook, ('"amount":"-7"', '"amount":7'))
 

@@ -54,9 +54,6 @@ class XmlRecords(Strict):
         description='The namespaces of prefixes in `record` and `paths`, such as `{ inv = "urn:example:invoice" }`. '
         "A name without a prefix means an element of any namespace.",
     )
-    max_depth: int = Field(
-        default=100, ge=1, le=250, description="Refuse a file whose elements are nested deeper than this."
-    )
 
     @field_validator("record")
     @classmethod

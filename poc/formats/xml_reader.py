@@ -1,0 +1,271 @@
+"""XML reader by lxml: each element of a name is a row, wherever it is in the file, and its fields are flat by paths.
+
+The file is read as a stream: an element is taken out of the tree when it ends, and everything else as well. A document
+type is refused, so that there are no entities; nothing is fetched, and libxml2 limits depth and text. XML that is not
+well-formed refuses the file, as nothing after the fault can be told for certain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from poc.batch import Finding
+from poc.errors import BadInput, ContractBreach
+from poc.formats.block_batches import block_batches
+from poc.formats.compression import open_stream
+from poc.formats.header import SchemaDrift, list_labels
+from poc.formats.jsonl_reader import FileState, JsonLinesFormat
+from poc.formats.parsed_block import BROKEN
+from poc.formats.xml_paths import XmlPaths
+from poc.text import truncate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import BinaryIO, NoReturn
+
+    from poc.batch import Batch
+    from poc.config.formats.nested import XmlRecords
+    from poc.config.partner import Feed
+    from poc.formats.compression import ByteStream
+    from poc.formats.encodings import TextEncoding
+    from poc.formats.file_head import FileHead
+    from poc.formats.header import ExpectedFields
+    from poc.formats.parsed_block import Faults, ParsedBlock
+    from poc.formats.record_block import RecordBlock
+
+#: Bytes that are parsed first, and at once after them, rows of a block, and the most bytes of a record.
+FIRST_BYTES, CHUNK_BYTES, BLOCK_ROWS, RECORD_BYTES = 4 << 10, 256 << 10, 4_000, 16 << 20
+
+#: What a parser may do: no entities, no document types from elsewhere, no network, no unlimited size.
+SAFE = {
+    "resolve_entities": False,
+    "load_dtd": False,
+    "no_network": True,
+    "huge_tree": False,
+    "remove_comments": True,
+    "remove_pis": True,
+}
+
+
+class Record(NamedTuple):
+    """An element, and its XML where that must be written before the element is taken out of the tree."""
+
+    element: Any
+    text: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class XmlLines:
+    """The records of a block as XML, by their numbers in the file."""
+
+    records: Sequence[Record]
+    first_row: int
+    write: Callable[[Record], bytes]
+
+    def original(self, row: int) -> bytes:
+        """Return a record as XML, with the namespaces that it inherits. Raises KeyError for a row of another block."""
+        index = row - self.first_row
+        if not 0 <= index < len(self.records):
+            raise KeyError(row)
+        return self.write(self.records[index])
+
+    def originals(self, rows: Sequence[int]) -> list[bytes]:
+        """Return records as XML."""
+        return [self.original(row) for row in rows]
+
+
+class XmlReader:
+    """Reader of the XML files of one feed. Raises BadInput where the library is not installed."""
+
+    def __init__(self, feed: Feed, settings: XmlRecords, expected: ExpectedFields) -> None:
+        self._library = load_library()
+        self._feed = feed
+        self._paths = XmlPaths(settings, expected.names)
+        self._format = JsonLinesFormat(feed.model_copy(update={"nested": None}), expected)
+
+    def read(self, source: BinaryIO) -> Iterator[Batch]:
+        """Yield batches of text columns and `_row`. Raises ContractBreach, SchemaDrift."""
+        state, first_row = FileState(), 1
+        records = self._records(source)
+        while block := list(islice(records, BLOCK_ROWS)):
+            parsed = self.parse((record.element for record in block), state)
+            yield from block_batches(parsed, XmlLines(block, first_row, self._write), parsed.notes)
+            first_row += len(block)
+        if first_row == 1:
+            note = Finding(0, "empty-file", "", "the file is empty: it has no row")
+            yield from block_batches(self.parse([], state), XmlLines((), 1, self._write), (note,))
+
+    def rows(self, source: BinaryIO) -> Iterator[tuple[int, bytes]]:
+        """Yield the number and XML of every record. Raises ContractBreach after the rows before a fault."""
+        for row, record in enumerate(self._records(source), 1):
+            yield row, self._write(record)
+
+    def head(self, source: BinaryIO) -> bytes:  # noqa: ARG002 - rows are read without it
+        """Return nothing: a record stands for itself."""
+        return b""
+
+    def rebuild(self, head: bytes, rows: Iterable[bytes]) -> Iterator[bytes]:
+        """Raise NotImplementedError: records are read by the reader of kept rows."""
+        raise NotImplementedError
+
+    def only_block(self, source: BinaryIO) -> None:  # noqa: ARG002 - no such file is split as text
+        """Return None: the file is not split as text."""
+        return
+
+    def block_parser(self, head: object, encoding: object) -> NoReturn:
+        """Raise NotImplementedError: there are no blocks of text."""
+        raise NotImplementedError
+
+    def batches(self, parsed: object, lines: object, notes: object) -> NoReturn:
+        """Raise NotImplementedError: there are no blocks of text."""
+        raise NotImplementedError
+
+    def parse(self, elements: Iterable[Any], state: FileState) -> ParsedBlock:
+        """Return the values of elements as columns; an element that is a text is the fault of its row."""
+        faults: Faults = {}
+        notes: list[Finding] = []
+        rows: list[int] = []
+        records: list[dict[str, Any]] = []
+        count = 0
+        for row, element in enumerate(elements):
+            count = row + 1
+            if isinstance(element, str):
+                faults[row] = [(BROKEN, "", element)]
+                continue
+            record, of_record = self._paths.values(element)
+            if of_record:
+                faults[row] = of_record
+            rows.append(row)
+            records.append(record)
+            self._format.check_extra_keys(row, record, faults, notes, state.noted)
+        return self._format.table(records, rows, faults, notes, count, state)
+
+    def _records(self, source: BinaryIO) -> Iterator[Record]:
+        """Yield the records of a file, each taken out of the tree. Raises ContractBreach."""
+        stream = open_stream(self._feed, source)
+        count, open_bytes = 0, 0
+        root: Any = None
+        parser: Any = None
+        try:
+            pieces, root_tag = self._begin(stream)
+            record = self._paths.record if self._paths.record.startswith("{") else f"{{*}}{self._paths.record}"
+            parser = self._library.XMLPullParser(events=("start", "end"), tag=(root_tag, record), **SAFE)
+            while pieces:
+                parser.feed(pieces[0])
+                size_bytes = len(pieces[0])
+                pieces = pieces[1:] or [piece for piece in (stream.read(CHUNK_BYTES),) if piece]
+                at_end = close(parser) if not pieces else iter(())
+                for event, element in chain(parser.read_events(), at_end):
+                    root = element if root is None else root
+                    if event == "end" and self._paths.is_record(element.tag):
+                        count, open_bytes = count + 1, 0
+                        yield self._take(element)
+                open_bytes = open_bytes + size_bytes if self._prune(root) else 0
+                if open_bytes > RECORD_BYTES:
+                    raise ContractBreach(BROKEN, f"a record has more than {RECORD_BYTES} bytes")
+        except self._library.XMLSyntaxError as error:
+            log = [] if parser is None else list(parser.feed_error_log)
+            reason = f"{log[0].message}, line {log[0].line}" if log else str(error)
+            raise ContractBreach(BROKEN, f"not well-formed XML: {truncate(reason)}") from error
+        if not count and len(root):
+            names = list_labels([str(child.tag) for child in root])
+            note = f"there is no element {self._paths.record!r}; the file has {names} in {root.tag}"
+            raise SchemaDrift((Finding(0, "missing-label", "", note),))
+
+    def _take(self, element: Any) -> Record:
+        """Take a record out of the tree; a default namespace would get a made-up prefix there."""
+        has_default = element.prefix is None and element.tag.startswith("{")
+        text = self._write(Record(element)) if has_default else None
+        parent = element.getparent()
+        if parent is not None:
+            parent.remove(element)
+        return Record(element, text)
+
+    def _begin(self, stream: ByteStream) -> tuple[list[bytes], str]:
+        """Return the first pieces of a file, and the name of its root. Raises ContractBreach for a document type."""
+        parser = self._library.XMLPullParser(events=("start",), **SAFE)
+        pieces: list[bytes] = []
+        while piece := stream.read(CHUNK_BYTES if pieces else FIRST_BYTES):
+            pieces.append(piece)
+            try:
+                parser.feed(piece)
+            except self._library.XMLSyntaxError:  # after the root, it is reported when its rows have been read
+                for _, root in parser.read_events():
+                    return pieces, root_name(root)
+                raise
+            for _, root in parser.read_events():
+                return pieces, root_name(root)
+            if len(pieces) * CHUNK_BYTES > RECORD_BYTES:
+                raise ContractBreach(BROKEN, f"the first element does not begin in {RECORD_BYTES} bytes")
+        return pieces, root_name(parser.close())
+
+    def _prune(self, root: Any) -> bool:
+        """Take everything that has ended out of the tree; return whether a record is open."""
+        node = root
+        while node is not None:
+            if self._paths.is_record(str(node.tag)):
+                return True
+            if not len(node):
+                return False
+            del node[:-1]
+            node = node[-1]
+        return False
+
+    def _write(self, record: Record) -> bytes:
+        if record.text is not None:
+            return record.text
+        return bytes(self._library.tostring(record.element, encoding="unicode", with_tail=False).encode())
+
+
+class XmlRowParser:
+    """Parser of single records, as they stand in quarantine."""
+
+    def __init__(self, feed: Feed, settings: XmlRecords, expected: ExpectedFields) -> None:
+        self._library = load_library()
+        self._reader = XmlReader(feed, settings, expected)
+        self._paths = XmlPaths(settings, expected.names)
+
+    def block_parser(
+        self,
+        head: FileHead,  # noqa: ARG002 - a record stands for itself
+        encoding: TextEncoding,  # noqa: ARG002 - records are UTF-8
+    ) -> tuple[Callable[[RecordBlock], ParsedBlock], tuple[Finding, ...]]:
+        """Return the parser of records; there are no notes."""
+        return lambda block: self._reader.parse([self._element(line) for line in block.rows()], FileState(True)), ()
+
+    def _element(self, line: bytes) -> Any:
+        """Return a record, or why it is none."""
+        try:
+            element = self._library.fromstring(line, self._library.XMLParser(**SAFE, encoding="utf-8"))
+        except self._library.XMLSyntaxError as error:
+            return f"not well-formed XML: {truncate(str(error))}"
+        if element.getroottree().docinfo.doctype:
+            return "a record has no document type"
+        if not self._paths.is_record(element.tag):
+            return f"the element is {truncate(element.tag)!r}, not {self._paths.record!r}"
+        return element
+
+
+def close(parser: Any) -> Iterator[tuple[str, Any]]:
+    """Close a parser, and yield its last events."""
+    parser.close()
+    yield from parser.read_events()
+
+
+def root_name(root: Any) -> str:
+    """Return the name of the root of a file. Raises ContractBreach for a file with a document type."""
+    docinfo = root.getroottree().docinfo
+    if docinfo.doctype or docinfo.internalDTD is not None:
+        raise ContractBreach(BROKEN, "the file has a document type (DTD), which is never read; send it without")
+    return str(root.tag)
+
+
+def load_library() -> Any:
+    """Return lxml. Raises BadInput where it is not installed."""
+    try:
+        from lxml import etree
+    except ImportError as error:
+        raise BadInput('the format xml needs the extra `xml`: `pip install "milepost[xml]"`') from error
+    return etree
