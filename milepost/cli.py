@@ -59,6 +59,11 @@ COMMANDS = {
         "Show when files are due next, in local time and UTC, and whether they came by the last moment.",
     ),
     "notify": ("poc.cli.operations.notify", "notify", "Test the targets of notifications, and list what was sent."),
+    "digest": (
+        "milepost.digest",
+        "digest",
+        "Show the digest of the milestones, or send it by mail.",
+    ),
     "backup": (
         "poc.cli.operations.backup",
         "backup",

@@ -122,6 +122,12 @@ class WorkspaceContext:
 
         return read_statuses(self.store, self.milestones, self.clock)
 
+    def digest_state(self, now: datetime) -> str:
+        """Return the state of the digest by mail in a line; empty where nobody gets one."""
+        from milepost.digest_schedule import digest_state
+
+        return digest_state(self.workspace.settings.digest, self.store, now)
+
     def remove_old_runs(self, before: datetime, *, dry_run: bool) -> int:
         """Remove the runs of production before a time from the metrics store; return how many."""
         from contextlib import closing

@@ -45,6 +45,9 @@ STOPPED_S = 60.0
 #: Seconds between two comparisons of the open alerts with those that people were told of.
 NOTIFY_S = 10.0
 
+#: Seconds between two looks whether the digest by mail is due.
+DIGEST_S = 60
+
 #: Seconds for which the dashboard shows a view before it reads newer data.
 VIEW_KEPT_S = 2.0
 
@@ -112,6 +115,7 @@ def background_jobs(
     from metrics.collector.collect import collect
     from metrics.export.data_dictionary import write_beside
     from metrics.store.database import open_store
+    from milepost.digest import make_digest_job
     from poc.alerts.read_ledger import open_ledger_read_only
     from poc.ledger.ledger import open_ledger
     from poc.logs.alert_log import AlertLog
@@ -161,6 +165,7 @@ def background_jobs(
         "notify": notify,
         "alerts": log_alerts,
         "tidy": tidy_daily,
+        "digest": make_digest_job(context, lambda: live.current.settings.digest, report),
     }
 
 
@@ -224,6 +229,7 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
         "notify": PeriodicJob(work=guarded(jobs["notify"]), every_s=NOTIFY_S, first_s=5),
         "alerts": PeriodicJob(work=guarded(jobs["alerts"]), every_s=NOTIFY_S, first_s=5),
         "tidy": PeriodicJob(work=guarded(jobs["tidy"]), every_s=86_400, first_s=60),
+        "digest": PeriodicJob(work=guarded(jobs["digest"]), every_s=DIGEST_S, first_s=10),
     }
     with resources:
         return run_server(config, listener, periodic_jobs, stop, STOP_S, gc_threshold=GC_THRESHOLD)

@@ -94,6 +94,9 @@ class CliContext(Protocol):
     def milestone_statuses(self) -> Sequence[StatusReport]:
         """Return the newest recorded status of each milestone, for notifications."""
 
+    def digest_state(self, now: datetime) -> str:
+        """Return the state of the digest by mail in a line; empty where nobody gets one."""
+
 
 EXCHANGE = click.argument("exchange", metavar="EXCHANGE")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -46,7 +46,8 @@ def status(ctx: click.Context, as_json: bool) -> None:
     from datetime import UTC, datetime
 
     context: CliContext = ctx.obj
-    state = collect_state(context.workspace, datetime.now(UTC))
+    now = datetime.now(UTC)
+    state = collect_state(context.workspace, now) | {"digest": context.digest_state(now)}
     if as_json:
         click.echo(json.dumps(state, indent=2))
     else:
@@ -88,6 +89,7 @@ def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
             yield f"  {row['redelivery']}"
     yield from redelivery_lines(state["redeliveries"])
     yield from notification_lines(state["notifications"])
+    yield from filter(None, [state.get("digest")])
     yield from alert_lines(state["alerts"])
 
 

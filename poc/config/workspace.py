@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from poc.config.duration import Duration
 from poc.config.partner import Feed, Partner
 from poc.config.settings.alerts import AlertSettings
+from poc.config.settings.digest import DigestSettings
 from poc.config.settings.notify import NotifyTarget
 from poc.config.settings.web import WebSettings
 from poc.config.settings.worth import WorthSettings
@@ -107,6 +108,7 @@ class WorkspaceSettings(Strict):
         default=(), description="Whom to tell of alerts: one table `[[notify]]` for each target."
     )
     keep: KeepSettings = Field(default=KeepSettings(), description="How long what is settled is kept.")
+    digest: DigestSettings | None = Field(default=None, description="Who gets the digest of the milestones by mail.")
     worth: WorthSettings | None = Field(
         default=None, description="What work and machines cost. Without it, effort is counted and not valued."
     )

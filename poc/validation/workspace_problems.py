@@ -58,7 +58,7 @@ def find_problems(root: Path, environ: Mapping[str, str]) -> list[str]:
 
 
 def notify_problems(root: Path, settings: WorkspaceSettings, environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield the secrets of targets of notifications that cannot be read, and the packages that are missing for them."""
+    """Yield the secrets of notifications and of the digest that cannot be read, and packages that are missing."""
     packages = {"apprise" if target.to else "standardwebhooks" for target in settings.notify}
     for package in sorted(packages):
         if find_spec(package) is None:
@@ -69,3 +69,8 @@ def notify_problems(root: Path, settings: WorkspaceSettings, environ: Mapping[st
             resolve_secret(target.to or target.secret, environ, root)
         except BadInput as error:
             yield f"{root / 'milepost.toml'}: notify {target.name!r}: {error}"
+    if settings.digest is not None:
+        try:
+            resolve_secret(settings.digest.smtp, environ, root)
+        except BadInput as error:
+            yield f"{root / 'milepost.toml'}: digest: {error}"
