@@ -6,8 +6,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 ROOMS = ("milepost", "poc", "metrics", "roadmap", "dashboard")
 
-#: Folders that may have more than twelve modules: one for each page, measure or format.
-LONG = {"dashboard/pages", "dashboard/presenters", "metrics/measures", "metrics/replay", "poc/formats"}
+#: Folders that may have more than twelve modules: one for each chart, page, measure or format.
+LONG = {
+    "dashboard/charts",
+    "dashboard/pages",
+    "dashboard/presenters",
+    "metrics/measures",
+    "metrics/replay",
+    "poc/formats",
+}
 
 #: One names what embedding programs import, the other sets the number of polars' threads before polars is imported.
 WITH_CODE = ["milepost/__init__.py", "poc/__init__.py"]

@@ -21,7 +21,8 @@ import pytest
 
 from dashboard.filters.parse import KEYS
 from dashboard.labels import ERROR_LABELS
-from dashboard.pages.navigation import NAVIGATION, TODAY
+from dashboard.pages.navigation import shown_navigation
+from dashboard.scope import WHOLE
 from metrics.events import OUTCOMES, RUN_OUTCOMES
 from metrics.importing.mapping import parse_mapping
 from metrics.stats.cost_index import Totals, cost_index
@@ -212,7 +213,9 @@ def test_the_lists_that_are_written_by_hand_are_complete():
     assert column("docs/reference/http.md", "## Keys that select runs") == list(KEYS)
     assert set(column("docs/explanation/levels.md", "## Capabilities")) == {capability.name for capability in LINE}
     shown = re.findall(r"^\| ([^|`]+) \| [a-z]", PAGES["docs/how-to/read-the-dashboard.md"], re.MULTILINE)
-    assert [name for name in shown if name != "page"] == [*(label for _, label in (TODAY, *NAVIGATION)), "Report"]
+    assert [name for name in shown if name != "page"] == [
+        *(label for _, label in shown_navigation(has_service=True, has_routes=True, scope=WHOLE)), "Report",
+    ]  # fmt: skip
     (outcome,) = re.findall(r"## Outcome\n(.+)\n", PAGES["docs/glossary.md"])
     rows, runs = outcome.split("How a run ends")
     assert set(re.findall(r"`(\w+)`", rows)) == set(OUTCOMES)
