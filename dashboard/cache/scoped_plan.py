@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 
 
 def scope_plan(plan: Plan, scope: Scope) -> Plan:
-    """Return the plan with the milestones that a scope covers; there may be none."""
+    """Return the plan with the milestones that a scope covers; there may be none.
+
+    One that people report on by check-ins is of the whole programme.
+    """
     if scope.is_whole:
         return plan
-    scoped = (_scope_milestone(milestone, scope) for milestone in plan.milestones)
+    scoped = (_scope_milestone(milestone, scope) for milestone in plan.measured)
     return plan.model_copy(update={"milestones": tuple(milestone for milestone in scoped if milestone.scope)})
 
 

@@ -13,6 +13,8 @@ from metrics.measures.monthly_effort import MONTH_DAYS, monthly_effort
 from metrics.measures.window import load_window
 from metrics.prices import Prices
 from metrics.store.database import open_store
+from tests.metrics.measures.live_days import ASKED as LIVE_DAYS
+from tests.metrics.measures.live_days import day, keep
 from tests.metrics.measures.replay_weeks import ASKED, insert, week
 
 PRICES = Prices(currency="EUR", person_hour=60.0, touch_minutes=10.0, machine_hour=36.0, since=date(2012, 12, 1))
@@ -112,3 +114,28 @@ def test_a_month_counts_hands_machine_time_and_failures_once_whatever_the_rounds
     assert (month.subject.touches, month.subject.money, month.control.money) == (0, None, None)
     assert (month.control.machine_hours, month.subject.machine_hours) == pytest.approx((per_month, per_month / 2))
     assert month.subject.exchanges == pytest.approx(per_month)
+
+
+def test_production_has_money_and_what_the_control_would_take_for_the_same_records(live_db):
+    """The service did half of the records: the monolith's money is that of its own, and of the same records half."""
+    for number in range(10):
+        keep(live_db, day(number, "monolith", 36.0, operator_touches=2), day(number, busy_s=3.6, held=50))
+    month = monthly_effort(load_window(live_db, LIVE_DAYS), PRICES)
+    a_day = 2 * 10 + 36 / 3600 * 36
+    assert month.control.money == pytest.approx(a_day * MONTH_DAYS)
+    assert month.same_records_money == pytest.approx(a_day / 2 * MONTH_DAYS)
+    assert month.subject.money == pytest.approx(3.6 / 3600 * 36 * MONTH_DAYS)
+    assert month.control.wait_p95_s == pytest.approx(9)
+    unpriced = monthly_effort(load_window(live_db, LIVE_DAYS), None)
+    assert (unpriced.control.money, unpriced.control.touch_hours, unpriced.same_records_money) == (None, None, None)
+    assert unpriced.control.touches == pytest.approx(2 * MONTH_DAYS)
+
+
+def test_a_side_whose_touches_were_not_recorded_is_not_valued(live_db):
+    """An imported log tells nothing of touches: no zero stands in for them."""
+    for number in range(10):
+        keep(live_db, day(number, "monolith", 36.0, operator_touches=None, imported=2), day(number, busy_s=3.6))
+    window = load_window(live_db, replace(LIVE_DAYS, prices=PRICES))
+    assert monthly_effort(window, PRICES).control.touches is None
+    assert monthly_effort(window, PRICES).control.money is None
+    assert effort_saved(window).missing == "how often a person stepped in was not recorded of both sides"
