@@ -15,6 +15,7 @@ import click
 from metrics.terminal import print_line, print_text
 from milepost.context import WorkspaceContext
 from milepost.errors import CommandError
+from milepost.migration_demo.command import migrate
 from milepost.serve import judge_today, serve_until_signal
 from poc.cli.operations.log_options import logger_of
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 SECOND_YEAR_WEEKS = 13
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option(
     "--weeks", type=click.IntRange(1, 52), default=52, show_default=True, help="How many weeks of a year to replay."
 )
@@ -66,8 +67,11 @@ def demo(
 ) -> None:  # fmt: skip
     """Replay the flights of 2013 on monolith and service, judge the milestones, and show the dashboard.
 
-    In each week the service has the level of the milestone to which the week belongs.
+    In each week the service has the level of the milestone to which the week belongs. `milepost demo migrate` moves the
+    airlines from the monolith to the service instead.
     """
+    if ctx.invoked_subcommand is not None:
+        return
     import json
 
     from dashboard.server import listen, url_of
@@ -143,6 +147,9 @@ def demo(
     if listener is not None:
         print_line(f"Dashboard: {address} (Ctrl-C ends it)", err=as_json)
         sys.exit(serve_until_signal(context, listener, logger_of(None, "warning", None)))
+
+
+demo.add_command(migrate)
 
 
 def second_year(first: MeasurementRequest, plan: Plan, weeks: int, rounds: int | None) -> MeasurementRequest | None:

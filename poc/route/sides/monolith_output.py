@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,7 @@ def watch_output(
 
 def write_sent(folder: Path, sent: Sent) -> None:
     """Keep what the monolith sent for the file of a folder."""
-    bodies = [{"path": str(body.path), "format": body.format, "coding": body.coding} for body in sent.bodies]
+    bodies = [{**asdict(body), "path": str(body.path)} for body in sent.bodies]
     value = {
         "bodies": bodies, "refused": sent.refused, "unknown": sent.unknown, "repeated": sent.repeated,
         "maybe_twice": sent.maybe_twice, "problem": sent.problem,
@@ -84,7 +84,7 @@ def read_sent(folder: Path) -> Sent:
     """Return what the monolith sent for the file of a folder."""
     try:
         value: dict[str, Any] = json.loads((folder / SENT).read_text())
-        bodies = tuple(SentBody(Path(body["path"]), body["format"], body["coding"]) for body in value.pop("bodies"))
+        bodies = tuple(SentBody(**{**body, "path": Path(body["path"])}) for body in value.pop("bodies"))
         return Sent(bodies, **value)
     except (OSError, ValueError, KeyError, TypeError):
         return Sent(problem="nothing saw what the monolith sent")
