@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from poc.config.workspace import Workspace
     from poc.contract.contract import Contract
     from poc.ledger.ledger import Ledger
-    from poc.parity.comparison import Comparison
     from poc.parity.records import RecordSource
+    from poc.parity.result import Comparison
     from poc.parity.state import ParityState
     from poc.parity.store import ComparedFile
 

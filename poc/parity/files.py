@@ -17,8 +17,7 @@ from poc.formats.csv_grammar import csv_grammar
 from poc.formats.encodings import byte_order_mark, file_codec
 from poc.formats.header import list_labels, unusable_labels
 from poc.formats.registry import make_reader
-from poc.parity.matching import UNREADABLE
-from poc.parity.records import HELD_BYTES, HeldRecords, SentRecords
+from poc.parity.records import HELD_BYTES, UNREADABLE, HeldRecords, SentRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+#: Column with the text of a row that could not be read as a record; null for all others.
+UNREADABLE = "\0unreadable"
 
 #: The most records of a frame that is made of dictionaries.
 FRAME_ROWS = 1 << 14
@@ -34,6 +37,17 @@ class RecordSource(Protocol):
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """Yield text columns, null for a missing value; frames may lack fields. Raises ContractBreach."""
+
+
+def shared_frames(source: RecordSource, shared: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Yield the shared fields of a side's records, and `UNREADABLE`; a field that a frame lacks is null.
+
+    Raises BadInput, ContractBreach.
+    """
+    for rows in source.frames():
+        columns = {column.name: column for column in rows.iter_columns()}
+        blank = pl.Series([None], dtype=pl.String).new_from_index(0, rows.height)
+        yield pl.DataFrame([columns[name] if name in columns else blank.alias(name) for name in (*shared, UNREADABLE)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
-    from poc.parity.comparison import Comparison, Example
     from poc.parity.dispositions import Dispositions
+    from poc.parity.result import Comparison, Example
 
 #: The most examples of a cause that are shown.
 MAX_SHOWN = 20

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from poc.ledger.tables.parity import PARITY_DIFFERENCE, PARITY_FILE
-from poc.parity.comparison import MAX_EXAMPLES, Example
 from poc.parity.dispositions import single_records
+from poc.parity.result import MAX_EXAMPLES, Example
 from poc.parity.state import ParityState
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from poc.ledger.ledger import Ledger
-    from poc.parity.comparison import Comparison
-    from poc.parity.dispositions import Dispositions
+    from poc.parity.dispositions import Dispositions, Judgement
+    from poc.parity.result import Comparison
 
 _IDENTITY = ("partner", "feed", "sha256")
 
@@ -149,13 +149,38 @@ def read_state(
     values = {"of_partner": partner, "of_feed": feed, "since_us": since_us}
     files, records, oldest_at_us, newest_at_us = ledger.execute(SELECT_TOTALS, values)[0]
     judged = [dispositions.judge(feed, each, today) for each in _differences_by_file(ledger, values).values()]
+    single = sum(judgement.single_records for judgement in judged)
+    return _state(judged, files, (records + single) // 2, oldest_at_us, newest_at_us)
+
+
+def _differences_by_file(ledger: Ledger, values: Mapping[str, object]) -> dict[str, dict[tuple[str, str], int]]:
+    by_file: dict[str, dict[tuple[str, str], int]] = {}
+    for _, _, sha256, name, cause, count in ledger.execute(SELECT_DIFFERENCES, values):
+        by_file.setdefault(sha256, {})[name, cause] = count
+    return by_file
+
+
+def state_of(files: list[ComparedFile], dispositions: Dispositions, today: date) -> ParityState:
+    """Return what comparisons of files of one feed, in their order, say together."""
+    judged = [dispositions.judge(file.feed, file.differences, today) for file in files]
+    return _state(
+        judged,
+        len(files),
+        sum(file.compared_records for file in files),
+        files[0].compared_at_us if files else None,
+        files[-1].compared_at_us if files else None,
+    )
+
+
+def _state(
+    judged: list[Judgement], files: int, records: int, oldest_at_us: int | None, newest_at_us: int | None
+) -> ParityState:
     by_cause: Counter[str] = Counter()
     for judgement in judged:
         by_cause.update(judgement.unexplained_by_cause())
-    single = sum(judgement.single_records for judgement in judged)
     return ParityState(
         files_compared=files,
-        records_compared=(records + single) // 2,
+        records_compared=records,
         unexplained=by_cause.total(),
         accepted=sum(judgement.accepted.total() for judgement in judged),
         to_fix=sum(judgement.to_fix.total() for judgement in judged),
@@ -164,10 +189,3 @@ def read_state(
         oldest_at_us=oldest_at_us,
         newest_at_us=newest_at_us,
     )
-
-
-def _differences_by_file(ledger: Ledger, values: Mapping[str, object]) -> dict[str, dict[tuple[str, str], int]]:
-    by_file: dict[str, dict[tuple[str, str], int]] = {}
-    for _, _, sha256, name, cause, count in ledger.execute(SELECT_DIFFERENCES, values):
-        by_file.setdefault(sha256, {})[name, cause] = count
-    return by_file

@@ -3,9 +3,10 @@
 import pytest
 
 from poc.errors import BadInput
-from poc.parity import matching, pair_texts
-from poc.parity.comparison import MAX_EXAMPLES, compare
+from poc.parity.comparison import compare
+from poc.parity.pairing import matching, pair_texts
 from poc.parity.records import SentRecords
+from poc.parity.result import MAX_EXAMPLES
 
 Records = list[dict[str, str | None]]
 

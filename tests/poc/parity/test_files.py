@@ -8,7 +8,7 @@ import pytest
 from poc.errors import BadInput
 from poc.parity.comparison import compare
 from poc.parity.files import check_shared_fields, open_records
-from poc.parity.matching import UNREADABLE
+from poc.parity.records import UNREADABLE
 
 
 def write(path: Path, content: bytes) -> Path:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from poc.parity.records import UNREADABLE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
 
 #: Records of a side of which the hashes are held in memory, and the number of buckets of more.
 HELD_RECORDS, BUCKETS = 1 << 19, 64
-
-#: Column with the text of a row that could not be read as a record; null for all others.
-UNREADABLE = "\0unreadable"
 
 KEY, RECORD, NUMBER, COPY = "key", "record", "number", "copy"
 

@@ -12,12 +12,15 @@ import numpy as np
 import polars as pl
 
 from poc.parity.causes.classify import FieldFacts, classify
-from poc.parity.matching import COPY, NUMBER, UNREADABLE, count_copies
+from poc.parity.pairing.matching import COPY, NUMBER, count_copies
+from poc.parity.records import UNREADABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from poc.parity.matching import Matches
+    from numpy.typing import NDArray
+
+    from poc.parity.pairing.matching import Matches
 
 #: The most records of a side that are looked at; of more, all stay without a partner.
 MAX_RECORDS = 1 << 17
@@ -39,19 +42,14 @@ def can_be_near(matches: Matches, fields: Sequence[str]) -> bool:
     return len(fields) > 1 and min(counts) > 0 and max(counts) <= MAX_RECORDS
 
 
-def pair_near_records(
-    matches: Matches,
-    left: pl.DataFrame,
-    right: pl.DataFrame,
-    key: Sequence[str],
-    facts: Mapping[str, FieldFacts],
-) -> None:
-    """Move near records from those without a partner to the pairs.
+def find_near_records(
+    left: pl.DataFrame, right: pl.DataFrame, key: Sequence[str], facts: Mapping[str, FieldFacts]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places of near records on both sides, pair by pair.
 
     Args:
-        matches: its `only_left` and `only_right` are changed, and its pairs.
-        left: the texts of the records of `only_left`, in their order; the last column is `UNREADABLE`.
-        right: the texts of those of `only_right`.
+        left: the texts of the left side's records without a partner, with `UNREADABLE`.
+        right: those of the right side.
         key: the fields that tell records apart, if any.
         facts: what is known of fields by name.
     """
@@ -59,24 +57,18 @@ def pair_near_records(
     rounds: list[tuple[bool, Sequence[str]]] = [(True, sorted(key) or fields)]
     if not key and len(fields) >= MIN_FIELDS:
         rounds.append((False, fields))
-    pairs: list[tuple[list[int], list[int]]] = []
+    pairs: tuple[list[int], list[int]] = ([], [])
     rest = (pl.Series(np.arange(left.height)), pl.Series(np.arange(right.height)))
     for same_value, names in rounds:
         for name in names:
-            found = _pairs_without(name, left[rest[0]], right[rest[1]], facts, same_value=same_value)
-            if found is None:
-                continue
-            pairs.append((rest[0][found[0]].to_list(), rest[1][found[1]].to_list()))
-            rest = (_without(rest[0], found[0]), _without(rest[1], found[1]))
             if rest[0].is_empty() or rest[1].is_empty():
                 break
-    taken = [np.array([at for pair in pairs for at in pair[side]], dtype=np.int64) for side in (0, 1)]
-    matches.left_pairs = np.concatenate([matches.left_pairs, matches.only_left[taken[0]]])
-    matches.right_pairs = np.concatenate([matches.right_pairs, matches.only_right[taken[1]]])
-    matches.only_left = np.delete(matches.only_left, taken[0])
-    matches.only_right = np.delete(matches.only_right, taken[1])
-    order = np.argsort(matches.left_pairs, kind="stable")
-    matches.left_pairs, matches.right_pairs = matches.left_pairs[order], matches.right_pairs[order]
+            found = _pairs_without(name, left[rest[0]], right[rest[1]], facts, same_value=same_value)
+            if found is not None:
+                for side in (0, 1):
+                    pairs[side].extend(rest[side][found[side]].to_list())
+                rest = (_without(rest[0], found[0]), _without(rest[1], found[1]))
+    return np.array(pairs[0], dtype=np.int64), np.array(pairs[1], dtype=np.int64)
 
 
 def _without(places: pl.Series, taken: pl.Series) -> pl.Series:
@@ -103,8 +95,3 @@ def _pairs_without(
         )
         pairs = pairs.filter(classify(texts, facts.get(name, FieldFacts())).is_in(list(NOTATIONS)))
     return None if pairs.is_empty() else (pairs[NUMBER], pairs[f"{NUMBER}_right"])
-
-
-def texts_in_order(parts: Iterator[tuple[object, pl.DataFrame]]) -> pl.DataFrame:
-    """Return rows that come in their order as one frame."""
-    return pl.concat([rows for _, rows in parts])

@@ -29,19 +29,27 @@ def take_rows(
     for rows in frames:
         begin, end = np.searchsorted(wanted, [first, first + rows.height])
         if end > begin:
-            yield np.arange(begin, end), rows[(wanted[begin:end] - np.uint64(first)).astype(np.int64)]
+            yield np.arange(begin, end), pick_rows(rows, (wanted[begin:end] - np.uint64(first)).astype(np.int64))
         first += rows.height
         if first > wanted[-1]:  # the rest need not be read
             return
 
 
+def pick_rows(rows: pl.DataFrame, places: NDArray[np.int64]) -> pl.DataFrame:
+    """Return some rows; few of them are copied, as a part of a frame of texts keeps all of its memory."""
+    if len(places) * 4 > rows.height:
+        return rows[places]
+    columns = ((column.name, column.gather(places).to_list()) for column in rows.iter_columns())
+    return pl.DataFrame([pl.Series(name, texts, dtype=pl.String) for name, texts in columns])
+
+
 class PairTexts:
-    """The texts of both sides of `pairs` pairs, by chunks of neighbouring pairs."""
+    """The texts of both sides of pairs, by chunks of neighbouring ones; of `pairs` at least."""
 
     def __init__(self, folder: Path, pairs: int) -> None:
         self._folder = folder
         self._on_disk = pairs > CHUNK_PAIRS
-        self._chunks = -(-pairs // CHUNK_PAIRS)
+        self._chunks = {0}
         self._held: tuple[list[pl.DataFrame], list[pl.DataFrame]] = ([], [])
         self._files = 0
 
@@ -58,11 +66,14 @@ class PairTexts:
         for chunk in numbers:
             self._files += 1
             part = rows if len(numbers) == 1 else rows.filter(pl.Series(chunks == chunk))
-            part.write_ipc_stream(self._folder / f"{chunk}-{side}-{self._files}.arrow")
+            self._chunks.add(int(chunk))
+            part.write_ipc_stream(
+                self._folder / f"{chunk}-{side}-{self._files}.arrow", compat_level=pl.CompatLevel.oldest()
+            )
 
     def chunks(self) -> Iterator[tuple[int, pl.DataFrame, pl.DataFrame]]:
         """Yield the number of the first pair of each chunk, and the rows of both sides in the order of the pairs."""
-        for chunk in range(self._chunks):
+        for chunk in sorted(self._chunks):
             sides = self._held
             if self._on_disk:
                 sides = ([], [])
