@@ -10,34 +10,17 @@ import pandas as pd
 
 from dashboard.charts import weekly_figures
 from dashboard.charts.chart import Chart, ChartColumn
-from dashboard.charts.layout import MarkedDay
-from dashboard.labels import position_text
 from dashboard.queries import weekly
 from roadmap.wording import dates, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dashboard.migration_state import ComparedDay, DayDifferences, StageChange
+    from dashboard.charts.layout import MarkedDay
+    from dashboard.migration_state import ComparedDay, DayDifferences
 
 #: Roles of the lines: the most frequent causes, and all others in one line.
 LINE_ROLES = ("service", "target", "baseline")
-
-
-#: Stage changes that a chart marks: more would hide its lines.
-MAX_MARKS = 8
-
-
-def marks_of(changes: Sequence[StageChange], *, named: bool) -> list[MarkedDay]:
-    """Return the newest stage changes as marks of a chart, the oldest first; with `named`, each with its feed."""
-    moves = [change for change in changes if change.action in {"advance", "back"}][:MAX_MARKS]
-    return [
-        MarkedDay(
-            day=change.at.date(),
-            text=f"{f'{change.partner}/{change.feed}: ' if named else ''}{position_text(change.position)}",
-        )
-        for change in reversed(moves)
-    ]
 
 
 def differences_chart(

@@ -40,7 +40,8 @@ class MarkedDay:
     """A day to mark on the time axis."""
 
     day: date
-    text: str
+    text: str  #: escaped where it holds names
+    is_upright: bool = False  #: along the line instead of above it, so that labels of near days do not overlap
 
 
 def time_figure(height_px: int, first: date, last: date, hover_title: str = f"From {HOVER_X}") -> PlotlyFigure:
@@ -124,8 +125,9 @@ def add_day_line(
         }
     )  # fmt: skip
     if labelled:
-        annotation = text_label(marked.text, role, day, 1, "x", "paper", yshift=4)
-        layout["annotations"].append(annotation | ({"xanchor": "right"} if left else {}))
+        annotation = text_label(marked.text, role, day, 1, "x", "paper", yshift=0 if marked.is_upright else 4)
+        upright = {"textangle": -90, "xanchor": "right", "yanchor": "top"} if marked.is_upright else {}
+        layout["annotations"].append(annotation | ({"xanchor": "right"} if left else {}) | upright)
 
 
 def text_label(

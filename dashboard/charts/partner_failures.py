@@ -19,6 +19,7 @@ from roadmap.wording import gains, numbers
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dashboard.charts.layout import MarkedDay
     from dashboard.queries.partners import PartnerBlock
 
     Counts = tuple[int, int] | None  # failed, and all exchanges
@@ -53,10 +54,12 @@ COUNT_COLUMNS = (
 NUMBERS = tuple(column.name for column in RATE_COLUMNS if not column.words)
 
 
-def partner_failures_chart(partner: str, blocks: Sequence[PartnerBlock], mode: str) -> Chart:
+def partner_failures_chart(
+    partner: str, blocks: Sequence[PartnerBlock], mode: str, moves: Sequence[MarkedDay] = ()
+) -> Chart:
     """Return failed first attempts of every 1,000 exchanges, or counted where there are few exchanges.
 
-    A block without exchanges of a side is a gap of its line, not a zero.
+    A block without exchanges of a side is a gap of its line, not a zero. `moves` are stage changes of its feeds.
     """
     few = has_few_exchanges(blocks)
     block_name = "month" if is_by_month(blocks) else block_word(mode)
@@ -71,7 +74,7 @@ def partner_failures_chart(partner: str, blocks: Sequence[PartnerBlock], mode: s
         what=f"Exchanges of {display_name(partner)} whose first attempt failed, {rate}by {block_name}, {faults}. "
         f"All its feeds together.{cut}",
         figure=weekly_figures.draw_partner_failures(
-            _frame(drawn, rows), block_name, " failed" if few else weekly_figures.PER_THOUSAND
+            _frame(drawn, rows), block_name, " failed" if few else weekly_figures.PER_THOUSAND, moves
         ),
         columns=COUNT_COLUMNS if few else RATE_COLUMNS,
         rows=rows,

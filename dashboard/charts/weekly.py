@@ -59,6 +59,7 @@ def busy_chart(
     window: tuple[date, date] | None,
     faults: tuple[str, str],
     unit: str,
+    moves: Sequence[MarkedDay] = (),
 ) -> Chart:
     """Return the chart of busy time per 1,000 records.
 
@@ -68,6 +69,7 @@ def busy_chart(
         window: the days the verdict counts.
         faults: the faults of the runs, as name and as text.
         unit: what a block is called.
+        moves: stage changes of routes.
     """
     targets = {span.target for span in spans if span.target is not None}
     target = f"{numbers.percent(targets.pop())} less" if len(targets) == 1 else "target"
@@ -80,7 +82,7 @@ def busy_chart(
         title=_better_blocks_title(frame, "s", "Less time per record", unit),
         what=f"Busy time per 1,000 records the partner holds, in {unit_name}, by {unit}. {faults[1]}, "
         "all feeds together.",
-        figure=weekly_figures.draw_busy(frame, _milestone_starts(spans), window, target, time),
+        figure=weekly_figures.draw_busy(frame, [*_milestone_starts(spans), *moves], window, target, time),
         columns=tuple(_in_unit(column, time) for column in BUSY_COLUMNS),
         rows=weekly.plain_rows(frame, [column.name for column in BUSY_COLUMNS]),
         key=(("baseline", "monolith"), ("service", "service"), ("target", _target_key(target))),
@@ -113,13 +115,14 @@ def failed_chart(
     window: tuple[date, date] | None,
     faults: tuple[str, str],
     unit: str,
+    moves: Sequence[MarkedDay] = (),
 ) -> Chart:
     """Return the chart of failed exchanges per 1,000, at the first attempt and after retries."""
     return Chart(
         name="failed",
         title=_better_blocks_title(frame, "first", "Fewer failed first attempts", unit),
         what=f"Failed exchanges of every 1,000, by {unit}. {faults[1]}, all feeds together.",
-        figure=weekly_figures.draw_failed(frame, _milestone_starts(spans), window),
+        figure=weekly_figures.draw_failed(frame, [*_milestone_starts(spans), *moves], window),
         columns=FAILED_COLUMNS,
         rows=weekly.plain_rows(frame, [column.name for column in FAILED_COLUMNS]),
         key=(("baseline", "monolith"), ("service", "service")),

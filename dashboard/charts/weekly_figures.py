@@ -53,7 +53,7 @@ def draw_busy(
 
     Args:
         frame: columns block, block_end, milestone, control_s, subject_s, target_s as `weekly_frame` makes them.
-        marks: milestone go-lives.
+        marks: milestone go-lives, and stage changes of routes.
         window: the days the verdict counts, shaded.
         target: the target line's label, "30% less".
         unit: the unit of all numbers in the figure.
@@ -90,20 +90,24 @@ def draw_differences(frame: pd.DataFrame, lines: Sequence[Line], marks: Sequence
     return figure
 
 
-def draw_partner_failures(frame: pd.DataFrame, block_name: str, unit: str) -> PlotlyFigure:
+def draw_partner_failures(
+    frame: pd.DataFrame, block_name: str, unit: str, marks: Sequence[MarkedDay] = ()
+) -> PlotlyFigure:  # fmt: skip
     """Draw a partner's failed first attempts by block: a rate (`PER_THOUSAND`), or counts (" failed").
 
     Args:
         frame: columns block, block_end, milestone, control_first, subject_first, control_exchanges, subject_exchanges.
         block_name: what a block is called: "day", "week" or "month".
         unit: the unit of the numbers.
+        marks: stage changes of the partner's feeds.
     """
     if frame.empty:
         return blank_figure(HEIGHTS_PX["partner"])
     lines = [("baseline", "control_first", "monolith"), ("service", "subject_first", "service")]
     hover_title = f"{block_name.capitalize()} of {HOVER_X}"
     figure = _draw_blocks(
-        "partner", frame, [("", lines)], ".0f", unit, hover_title=hover_title, max_ticks=7, margin_top_px=12
+        "partner", frame, [("", lines)], ".0f", unit, hover_title=hover_title, max_ticks=7, margin_top_px=12,
+        marks=marks,
     )  # fmt: skip
     figure["layout"]["yaxis"] |= whole_number_ticks(figure["layout"]["yaxis"]["range"][1])
     return figure
@@ -149,7 +153,10 @@ def _draw_blocks(
             }
         )  # fmt: skip
     for mark in marks:
-        add_day_line(layout, mark, "muted", dash="dot", labelled=len(panels) == 1)
+        if not mark.is_upright:
+            add_day_line(layout, mark, "muted", dash="dot", labelled=len(panels) == 1)
+        elif frame["block"].iloc[0] <= mark.day <= frame["block_end"].iloc[-1]:
+            add_day_line(layout, mark, "target", dash="dot", labelled=len(panels) == 1)
     return figure
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, abort
 
-from dashboard.charts import burnup, differences, plan_timeline, slips
+from dashboard.charts import burnup, differences, plan_timeline, slips, stage_marks
 from dashboard.charts import gains as charts_gains
 from dashboard.charts import partner_failures as partner_figure
 from dashboard.charts import weekly as charts_weekly
@@ -23,6 +23,7 @@ from dashboard.queries import weekly as queries_weekly
 from dashboard.queries.chart_drilldown import cell_keys
 from dashboard.queries.partner_gains import gains_by_milestone
 from dashboard.queries.plan_history import plan_history
+from dashboard.queries.stage_changes import stage_moves
 from dashboard.queries.verdicts import verdicts_without_decisions
 from dashboard.service_state import ServiceUnreadable
 from metrics.question import block_word
@@ -117,12 +118,15 @@ def weekly_charts_by_faults(db: Database, view: View) -> dict[str, tuple[Chart, 
     window = view.cached(home.home_page).window  # the shaded blocks
     parts = block_series.milestone_spans(view.plan, view.built, view.today)
     unit = block_word(view.mode)
+    moves = stage_marks.mark_days(
+        (day, f"{partner}/{feed}", stage) for day, partner, feed, stage in view.cached(stage_moves)
+    )
     query: dict[str, tuple[Chart, ...]] = {}
     for faults in FAULTS_BY_CLOCK[view.mode]:
         frame = view.cached(weekly_frame, faults)
         both = () if frame.empty else (charts_weekly.busy_chart, charts_weekly.failed_chart)
         made = (
-            make(frame, parts, window, (faults, sentences.capital(wording_gains.under_faults(faults))), unit)
+            make(frame, parts, window, (faults, sentences.capital(wording_gains.under_faults(faults))), unit, moves)
             for make in both
         )
         query[faults] = tuple(
@@ -183,21 +187,24 @@ def _failures_of_partner(db: Database, view: View, name: str) -> Chart:
     """Draw the chart once for each view."""
     del db
     blocks = view.cached(partners.partners_overview).blocks.get(name, ())
-    chart = partner_figure.partner_failures_chart(name, blocks, view.mode)
+    moves = stage_marks.mark_days(
+        (day, feed, stage) for day, partner, feed, stage in view.cached(stage_moves) if partner == name
+    )
+    chart = partner_figure.partner_failures_chart(name, blocks, view.mode, moves)
     codes = [block.milestone for block in partner_figure.drawn_blocks(blocks)]
     return replace(chart, lists=cell_keys(view, partners.SHOWN_FAULTS[view.mode], chart.rows, codes, name))
 
 
 def differences_of_all(state: MigrationState) -> Chart | None:
     """Return the differences between both sides of all feeds with a route; None before files were compared."""
-    marks = differences.marks_of(state.changes, named=True)
+    marks = stage_marks.marks_of(state.changes, named=True)
     chart = differences.differences_chart(state.differences, state.compared, marks)
     return with_urls(chart) if chart else None
 
 
 def differences_of_feed(found: FeedMigration) -> Chart | None:
     """Return the differences of one feed; None before files of it were compared."""
-    marks = differences.marks_of(found.changes, named=False)
+    marks = stage_marks.marks_of(found.changes, named=False)
     chart = differences.differences_chart(found.differences, found.compared, marks)
     name = "/".join(map(partner_slug.encode_partner, (found.route.partner, found.route.feed)))
     return with_urls(chart, feed=name) if chart else None

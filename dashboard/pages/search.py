@@ -38,7 +38,9 @@ def page() -> str | Response:
         matches = search.find_matches(database() if pairs else None, view, pairs, text)
         if matches.exact == 1 and (only := _exact_url(matches, text.casefold())):
             return redirect(only, 303)
-    lines = [run_list.run_row(run, settings().exchange_notes()) for run in matches.runs] if matches else []
+    found = matches.runs if matches else ()
+    notes = settings().exchange_notes() if found else {}
+    lines = [run_list.run_row(run, notes) for run in found]
     return render_template(
         "search.html",
         text=text,
