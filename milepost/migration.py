@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         StageChange,
     )
     from poc.config.workspace import Workspace
+    from poc.ledger.ledger import Ledger
     from poc.parity.store import ComparedFile
     from poc.route.route_store import RouteChange
 
@@ -54,7 +55,7 @@ def read_migration(workspace: Workspace, now: datetime) -> MigrationState:
         with closing(open_ledger(workspace.ledger)) as ledger:
             files = {name: compared_files(ledger, *name) for name in feeds}
             changes = [change for name in feeds for change in read_changes(ledger, *name)]
-        routes = tuple(_route_now(found[name], _parity_now(workspace, files[name], now)) for name in feeds)
+            routes = tuple(_route_now(found[name], _parity_now(workspace, ledger, *name, now)) for name in feeds)
     differences, compared = _by_day([file for of_feed in files.values() for file in of_feed])
     return MigrationState(
         at=now,
@@ -85,7 +86,7 @@ def read_feed_migration(workspace: Workspace, partner: str, feed: str, now: date
         with closing(open_ledger(workspace.ledger)) as ledger:
             files = compared_files(ledger, partner, feed)
             changes = read_changes(ledger, partner, feed)
-        route = _route_now(row, _parity_now(workspace, files, now))
+            route = _route_now(row, _parity_now(workspace, ledger, partner, feed, now))
     differences, compared = _by_day(files)
     called = row["monolith_called_at"]
     return FeedMigration(
@@ -100,15 +101,12 @@ def read_feed_migration(workspace: Workspace, partner: str, feed: str, now: date
     )
 
 
-def _parity_now(workspace: Workspace, files: list[ComparedFile], now: datetime) -> ParityNow:
-    """Return the parity of the files of one feed by the dispositions of now. Raises BadInput."""
+def _parity_now(workspace: Workspace, ledger: Ledger, partner: str, feed: str, now: datetime) -> ParityNow:
+    """Return the parity of one feed by the dispositions of now. Raises BadInput."""
     from dashboard.migration_state import ParityNow
-    from poc.parity.dispositions import load_dispositions
-    from poc.parity.store import state_of
+    from poc.parity.feed_parity import parity_state
 
-    if not files:
-        return ParityNow()
-    state = state_of(files, load_dispositions(workspace.root, files[0].partner), now.astimezone(UTC).date())
+    state = parity_state(workspace, ledger, partner, feed, now)
     return ParityNow(
         files=state.files_compared,
         records=state.records_compared,
