@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tomllib
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -39,8 +39,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = {str(path.relative_to(ROOT)): path.read_text("utf-8") for path in sorted((ROOT / "docs").rglob("*.md"))}
 FENCE = re.compile(r"^(?:<!-- (?P<note>[^>\n]*) -->\n)?```(?P<kind>\S+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
-#: Port of the practice partner in a new workspace; examples get a free one.
-PARTNER_PORT = "8766"
+#: Ports of the practice partner in a new workspace and of the capture proxy; examples get free ones.
+PARTNER_PORT, CAPTURE_PORT = "8766", "8780"
 
 #: Seconds after which a command that does nothing has failed; far more than any needs.
 PATIENCE_S = 120
@@ -85,12 +85,16 @@ def test_the_commands_of_a_page_run(page, tmp_path):
     A comment above a block names an exit code other than 0, or says that it runs in the background, until a block that
     ends it or the end of the page. A block of text after a command is a part of what the command prints.
     """
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = str(free.getsockname()[1])
+    with (
+        closing(socket.create_server(("127.0.0.1", 0))) as free,
+        closing(socket.create_server(("127.0.0.1", 0))) as more,
+    ):
+        port, capture_port = str(free.getsockname()[1]), str(more.getsockname()[1])
     printed = ""
     running = []
     try:
-        for example in examples(page):
+        for shown in examples(page):
+            example = replace(shown, text=shown.text.replace(CAPTURE_PORT, capture_port))
             if example.kind == "text":
                 assert example.text in printed
             if example.kind != "sh":
