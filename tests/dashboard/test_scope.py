@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ from tests.dashboard.service_states import NOON, feed_now, problem
 if TYPE_CHECKING:
     from flask import Flask
 
+    from dashboard.migration_state import MigrationState
+
 #: Every other partner of the store gets a name that nothing else on a page has.
 FOREIGN = "foreign-"
 MINE = Scope(frozenset({"AA"}))
@@ -41,9 +44,11 @@ ASKED = (
     "/partners?as_of=2013-06-30", "/runs?counted=M1:busy_time_saved:standard",
 )  # fmt: skip
 GUESSED = (
-    "/partners/{foreign}", "/runs?partner={foreign}", "/failures?partner={foreign}", "/quarantine?partner={foreign}",
-    "/runs.csv?partner={foreign}", "/runs.json?partner={foreign}", "/charts/partner-failures-{foreign}.csv",
-    "/repairs/{foreign}", "/search?q={foreign}", "/search?q={foreign}/flights",
+    "/partners/{foreign}", "/runs?partner={foreign}", "/failures?partner={foreign}",
+    "/quarantine?partner={foreign}", "/runs.csv?partner={foreign}", "/runs.json?partner={foreign}",
+    "/charts/partner-failures-{foreign}.csv", "/migration/{foreign}/flights",
+    "/charts/differences.csv?feed={foreign}/flights", "/repairs/{foreign}", "/search?q={foreign}",
+    "/search?q={foreign}/flights",
 )  # fmt: skip
 
 
@@ -120,6 +125,21 @@ def service_state() -> ServiceState:
     )  # fmt: skip
 
 
+def rename_routes(state: MigrationState) -> MigrationState:
+    """Return routes in which every partner but AA has a name that is told from all other text."""
+    fields = ("routes", "differences", "compared", "changes")
+    return replace(
+        state,
+        **{
+            name: tuple(
+                row if row.partner == "AA" else replace(row, partner=FOREIGN + row.partner)
+                for row in getattr(state, name)
+            )
+            for name in fields
+        },
+    )
+
+
 class Desk:
     """A dashboard on a store with four partners, asked by machines with tokens."""
 
@@ -139,7 +159,7 @@ class Desk:
 
 
 @pytest.fixture
-def make_desk(app_on, made_up, accounts, clock):  # noqa: F811
+def make_desk(app_on, made_up, accounts, clock, moving):  # noqa: F811
     """A function that makes a dashboard on a store, which it may change first."""
 
     def make(change, **settings) -> Desk:
@@ -157,6 +177,8 @@ def make_desk(app_on, made_up, accounts, clock):  # noqa: F811
             "service": service_state,
             "list_held": lambda: [held_exchange("AA"), held_exchange(f"{FOREIGN}B6")],
             "read_held": read_held,
+            "migration": lambda: rename_routes(moving["migration"]()),
+            "read_route": lambda partner, feed: moving["read_route"](partner.removeprefix(FOREIGN), feed),
             "doers": {name: doer(name) for name in ("release", "resend", "give_up", "decide")},
             "find_target": lambda _, target: (
                 ExactTarget(partner=names[target], target=target) if target in names else None
@@ -196,7 +218,7 @@ def test_pages_have_no_trace_of_other_partners(desk):
     charts = [f"/charts/{name}.{ending}" for name in CHARTS for ending in ("csv", "json")]
     charts += [f"/charts/{family}-{part}.csv" for family in FAMILIES for part in ("AA", "M1")]
     named = 0
-    for address in (*ASKED, *charts):
+    for address in (*ASKED, "/migration", "/migration/AA/flights", *charts):
         answer = desk.get(address, mine)
         text = everything(answer)
         assert answer.status_code == 200 or address in (*charts, "/repairs"), address
