@@ -95,6 +95,7 @@ ERROR_LABELS: Mapping[str, str] = {
     "encoding-note": "Encoding that was assumed",
     "encoding-error": "Text that cannot be read",
     "compression-error": "File that cannot be decompressed",
+    "conversion-error": "File that cannot be converted",
     "row-count-error": "File with another number of rows than it says",
     "checksum-error": "File with another sum than it says",
     "error-budget": "Too many rejected rows",

@@ -108,7 +108,11 @@ class Feed(FormatTables):
         description="`checked`: send nothing before the whole file is checked. `early`: send rows while the file is "
         "read; rows that were sent stay delivered even if the file is refused later.",
     )
-    out: Literal["jsonl", "csv"] = Field(default="jsonl", description="The format that the partner gets.")
+    out: Literal["jsonl", "csv", "json", "fixed", "parquet"] = Field(
+        default="jsonl",
+        description="The format that the partner gets. `json` is one list of objects, `fixed` has columns of fixed "
+        "width; `parquet` goes into a folder.",
+    )
     request_rows: int = Field(default=500, ge=1, le=100_000, description="Rows of the source file in one request.")
     map: tuple[MapField, ...] = Field(
         min_length=1, description="The partner's fields in their order; a field that is not listed is not sent."
@@ -143,6 +147,11 @@ class Feed(FormatTables):
     )
 
     @property
+    def out_suffix(self) -> str:
+        """What the name of a file that is written ends with, after the dot."""
+        return "txt" if self.out == "fixed" else self.out
+
+    @property
     def has_json_values(self) -> bool:
         """Whether a value of any type is read as JSON."""
         return self.format in {"jsonl", "json"}
@@ -162,6 +171,7 @@ class Feed(FormatTables):
         if self.monolith is None and "route" in self.model_fields_set:
             raise ValueError("`route` goes with `monolith`, the command that the feed is moved from")
         self.check_format(self.format, self.dialect)
+        self.check_written(self.out, names)
         return self
 
 
@@ -219,6 +229,9 @@ class Partner(Strict):
                 raise ValueError(f'feed {name!r}: `body = "{self.endpoint.body}"` goes with `out = "jsonl"`')
             if self.endpoint.body == "row" and "request_rows" in feed.model_fields_set and feed.request_rows != 1:
                 raise ValueError(f'feed {name!r}: `body = "row"` sends one row in a request; remove `request_rows`')
+            if self.endpoint.folder is None and (feed.out == "parquet" or feed.out_header or feed.out_trailer):
+                keys = '`out = "parquet"`, `out_header` and `out_trailer`'
+                raise ValueError(f"feed {name!r}: {keys} go with a folder, which gets whole files")
             if self.endpoint.folder is not None and feed.path is not None:
                 raise ValueError(f"feed {name!r}: `path` goes with a `url`")
             if self.endpoint.folder is not None and feed.deliver == "early":

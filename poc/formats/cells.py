@@ -85,7 +85,14 @@ class CellReader:
 def splits_cells(feed: Feed, names: Sequence[str]) -> bool:
     """Return whether small files of a feed can be split into cells."""
     dialect = feed.dialect
-    if feed.format != "csv" or len(dialect.delimiter) != 1 or len(names) < 2:
+    if (
+        feed.format != "csv"
+        or feed.convert
+        or feed.header
+        or feed.trailer
+        or len(dialect.delimiter) != 1
+        or len(names) < 2
+    ):
         return False
     signs = {dialect.delimiter, dialect.quote, dialect.escape} - {""}  # a name with one is written in another way
     return all(name.strip() and signs.isdisjoint(name) for name in names)

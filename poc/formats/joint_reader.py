@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from poc.batch import Batch
     from poc.formats.encodings import TextEncoding
     from poc.formats.file_head import FileHead
-    from poc.formats.registry import FileReader
+    from poc.formats.file_reader import FileReader
 
 LINE_ENDS = {"cr": b"\r", "crlf": b"\r\n"}
 

@@ -8,9 +8,12 @@ from poc.config.formats.control_records import ControlRecord
 from poc.formats.cell_file import CellFileReader
 from poc.formats.cell_rows import CellRowParser
 from poc.formats.control_records import ControlRecords
+from poc.formats.converted_file import ConvertedReader
 from poc.formats.csv_reader import CsvFormat
 from poc.formats.excel_reader import ExcelSource
+from poc.formats.file_writers import JsonArrayFile, ParquetFile, TextFile
 from poc.formats.fixed_reader import FixedWidthFormat
+from poc.formats.fixed_writer import FixedWidthEncoder
 from poc.formats.json_array import JsonArrayFormat
 from poc.formats.jsonl_reader import JsonLinesFormat
 from poc.formats.kept_rows import KeptRowReader
@@ -20,52 +23,20 @@ from poc.formats.writers import CsvEncoder, JsonArrayEncoder, JsonLinesEncoder, 
 from poc.formats.xml_reader import XmlReader, XmlRowParser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import BinaryIO
+    from collections.abc import Sequence
 
     import polars as pl
 
-    from poc.batch import Batch, Finding
     from poc.config.partner import Feed
-    from poc.formats.block_batches import BlockLines
-    from poc.formats.encodings import TextEncoding
-    from poc.formats.file_head import FileHead
+    from poc.formats.file_reader import FileReader
+    from poc.formats.file_writers import BodyEncoder, FileWriter
     from poc.formats.header import ExpectedFields
-    from poc.formats.parsed_block import ParsedBlock
-    from poc.formats.record_block import RecordBlock
     from poc.formats.record_splitter import Sizes
     from poc.formats.table_reader import RowFormat
 
 
 #: Encoders of JSON by the setting `body`.
 JSON_ENCODERS = {"jsonl": JsonLinesEncoder, "json": JsonArrayEncoder, "row": JsonRowEncoder}
-
-
-class FileReader(Protocol):
-    """Reader of the files of one feed; `TableReader` implements it for all formats."""
-
-    def read(self, source: BinaryIO) -> Iterator[Batch]:
-        """Yield batches of text columns and `_row`. Raises ContractBreach."""
-
-    def only_block(self, source: BinaryIO) -> tuple[RecordBlock, FileHead, TextEncoding] | None:
-        """Return the block of a file that has one only, its head and its encoding; None for any other file."""
-
-    def block_parser(
-        self, head: FileHead, encoding: TextEncoding
-    ) -> tuple[Callable[[RecordBlock], ParsedBlock], tuple[Finding, ...]]:
-        """Return the parser of blocks under a head, and notes on it. Raises ContractBreach for another header."""
-
-    def batches(self, parsed: ParsedBlock, lines: BlockLines, notes: tuple[Finding, ...]) -> Iterator[Batch]:
-        """Yield the batches of a parsed block."""
-
-    def rows(self, source: BinaryIO) -> Iterator[tuple[int, bytes]]:
-        """Yield the number and original bytes of every row, even if the header or cells are invalid."""
-
-    def head(self, source: BinaryIO) -> bytes:
-        """Return byte order mark, preamble and header. Raises ContractBreach."""
-
-    def rebuild(self, head: bytes, rows: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the pieces of an uncompressed file made of a head and original rows."""
 
 
 class RowEncoder(Protocol):
@@ -98,6 +69,9 @@ def make_reader(feed: Feed, contract: ExpectedFields, sizes: Sizes | None = None
     Without `whole`, the input is some rows of a file, so that the first row of a format without a header is not
     compared with the contract in place of a header.
     """
+    if feed.convert:
+        plain = feed.model_copy(update={"convert": (), "compression": "none"})
+        return ConvertedReader(feed, make_reader(plain, contract, sizes, whole=whole))
     if feed.format == "xlsx":
         return CellFileReader(feed, contract, ExcelSource(feed, contract))
     if feed.xml is not None:
@@ -128,7 +102,7 @@ def make_row_reader(feed: Feed, contract: ExpectedFields) -> FileReader:
     if feed.format == "json":
         return KeptRowReader(JsonLinesFormat(feed, contract, whole=False))
     header = None if feed.header is None else ControlRecord(starts=feed.header.starts)
-    rows = {"compression": "none", "trailer": None, "header": header}
+    rows = {"convert": (), "compression": "none", "trailer": None, "header": header}
     return make_reader(feed.model_copy(update=rows), contract, whole=False)
 
 
@@ -139,4 +113,15 @@ def make_encoder(feed: Feed, literals: frozenset[str] = frozenset(), body: str =
     """
     if feed.out == "csv":
         return CsvEncoder(literals)
+    if feed.out_columns is not None:
+        return FixedWidthEncoder(feed.out_columns, literals)
+    if feed.out == "json":
+        return JsonArrayEncoder(literals)
     return JSON_ENCODERS[body](literals)
+
+
+def make_file_writer(feed: Feed, encoder: BodyEncoder, literals: frozenset[str]) -> FileWriter:
+    """Return the writer of one file for a feed's partner; `encoder` encodes its rows where it is a text."""
+    if feed.out == "json":
+        return JsonArrayFile(encoder)
+    return ParquetFile(encoder, literals) if feed.out == "parquet" else TextFile(encoder, feed, literals)

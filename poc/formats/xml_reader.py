@@ -145,7 +145,7 @@ class XmlReader:
     def _records(self, source: BinaryIO) -> Iterator[Record]:
         """Yield the records of a file, each taken out of the tree. Raises ContractBreach."""
         stream = open_stream(self._feed, source)
-        count, open_bytes = 0, 0
+        count, open_bytes, depth = 0, 0, 0
         root: Any = None
         parser: Any = None
         try:
@@ -159,9 +159,11 @@ class XmlReader:
                 at_end = close(parser) if not pieces else iter(())
                 for event, element in chain(parser.read_events(), at_end):
                     root = element if root is None else root
-                    if event == "end" and self._paths.is_record(element.tag):
-                        count, open_bytes = count + 1, 0
-                        yield self._take(element)
+                    if self._paths.is_record(element.tag):
+                        depth += 1 if event == "start" else -1
+                        if event == "end" and depth == 0:  # one inside of a record is a value of it
+                            count, open_bytes = count + 1, 0
+                            yield self._take(element)
                 open_bytes = open_bytes + size_bytes if self._prune(root) else 0
                 if open_bytes > RECORD_BYTES:
                     raise ContractBreach(BROKEN, f"a record has more than {RECORD_BYTES} bytes")

@@ -151,10 +151,10 @@ def build_deliver_once(context: StageContext) -> DeliverOnce | DeliverFile:
 def build_deliver_file(context: StageContext, folder: Path, commit: Callable[[], None]) -> DeliverFile:
     """Build the delivery of one file into a folder."""
     prepared, entry = context.prepared, context.entry
-    name = f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.{prepared.feed.out}"
+    name = f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.{prepared.feed.out_suffix}"
     pending_rows = entry.rows.get("due", 0) + entry.rows.get("failed", 0)
     return DeliverFile(
-        folder, name, prepared.encoder, commit, context.policy, context.stats, pending_rows, context.before_send
+        folder, name, prepared.new_file_writer, commit, context.policy, context.stats, pending_rows, context.before_send
     )
 
 

@@ -8,7 +8,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from poc.contract import contract
-from poc.formats.registry import make_encoder, make_reader
+from poc.formats.fixed_writer import FixedWidthEncoder
+from poc.formats.registry import make_encoder, make_file_writer, make_reader
 from poc.mapping.expressions import literal_fields
 from poc.mapping.look_ups import read_look_up_files
 from poc.pipeline.small_file import make_small_file_path
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from poc.config.workspace import Workspace
     from poc.contract.contract import Contract
     from poc.delivery.sender import Endpoint
-    from poc.formats.registry import FileReader, RowEncoder
+    from poc.formats.file_reader import FileReader
+    from poc.formats.file_writers import FileWriter
+    from poc.formats.registry import RowEncoder
     from poc.pipeline.small_file import SmallFilePath
     from poc.transports.http_connection import HttpSession
 
@@ -39,7 +42,8 @@ class PreparedFeed:
 
     `settings_digest` is a digest of the settings that decide which bytes a request holds. `probe_s` is the longest time
     that one request can take, in seconds. `parallel` and `span_files` are settings of the endpoint. `pace` waits until
-    the next request may be sent. `small_files` is the short path of small clean files, if the feed can have one.
+    the next request may be sent. `literals` are columns of JSON
+    text. `small_files` is the short path of small clean files, if the feed can have one.
     """
 
     partner: str
@@ -54,12 +58,17 @@ class PreparedFeed:
     honours_keys: bool
     retry: RetrySchedule
     level: int
+    literals: frozenset[str] = frozenset()
     parallel: int = 1
     span_files: bool = False
     settings_digest: str = ""
     probe_s: float = 60.0
     pace: Callable[[], None] = lambda: None
     small_files: SmallFilePath | None = None
+
+    def new_file_writer(self) -> FileWriter:
+        """Return the writer of one file into the folder."""
+        return make_file_writer(self.feed, self.encoder, self.literals)
 
 
 def prepare_feed(
@@ -95,8 +104,10 @@ def prepare_feed(
     if settings.body == "row":
         feed = feed.model_copy(update={"request_rows": 1})
     feed_contract = contract.load_contract(workspace.contract(feed), json_values=feed.has_json_values)
-    mapped = Map(feed.map, feed_contract, look_up_files)
-    encoder = make_encoder(feed, literal_fields(feed.map, feed_contract), settings.body)
+    literals = literal_fields(feed.map, feed_contract)
+    encoder = make_encoder(feed, literals, settings.body)
+    fits = encoder.check if isinstance(encoder, FixedWidthEncoder) else None
+    mapped = Map(feed.map, feed_contract, look_up_files, fits)
     http_endpoint, folder = None, None
     if endpoint is None and settings.folder is not None:
         folder = workspace.root / settings.folder / feed_id
@@ -135,6 +146,7 @@ def prepare_feed(
         map=mapped,
         reader=reader,
         encoder=encoder,
+        literals=literals,
         endpoint=http_endpoint,
         folder=folder,
         honours_keys=settings.honours_keys,

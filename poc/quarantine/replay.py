@@ -159,9 +159,11 @@ def publish_rows(
     """Write the valid rows into a folder as one file, which gets its name after the commit. Raises DeliveryFailed."""
     name = replay_file_name(prepared, entry, checked.valid_rows[0])
     with open_part(folder, name) as part:
-        part.write(prepared.encoder.head([column for column in checked.valid[0].columns if column != ROW]))
+        writer = prepared.new_file_writer()
+        part.write(writer.begin([column for column in checked.valid[0].columns if column != ROW]))
         for frame in checked.valid:
-            part.write(prepared.encoder.encode(frame))
+            part.write(writer.rows(frame))
+        part.write(writer.end())
         part.finish()
     commit()
     publish(folder, name)
@@ -186,4 +188,4 @@ def finish_interrupted_replay(
 
 def replay_file_name(prepared: PreparedFeed, entry: ExchangeRecord, row: int) -> str:
     """Return the name of a file of replayed rows in a folder, by the first of these rows."""
-    return f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.again-{row}.{prepared.feed.out}"
+    return f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.again-{row}.{prepared.feed.out_suffix}"

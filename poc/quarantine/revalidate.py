@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from poc.config.partner import Feed
     from poc.contract.contract import Contract
-    from poc.formats.registry import FileReader
+    from poc.formats.file_reader import FileReader
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.pipeline.prepared_feed import PreparedFeed
 

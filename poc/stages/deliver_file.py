@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from poc.delivery.sender import TransferStats
-    from poc.formats.registry import RowEncoder
+    from poc.formats.file_writers import FileWriter
     from poc.retries.failure_policy import FailurePolicy
     from poc.transports.folder import PartFile
 
@@ -31,7 +31,7 @@ class DeliverFile:
     Attributes:
         folder: the partner's folder for the feed; created where its parent exists.
         name: the name of the delivered file.
-        encoder: encodes the rows.
+        new_writer: returns the writer of a file.
         commit: commits the ledger; called before the file gets its name.
         policy: decides what follows from a failure.
         stats: counts the bytes written.
@@ -41,7 +41,7 @@ class DeliverFile:
 
     folder: Path
     name: str
-    encoder: RowEncoder
+    new_writer: Callable[[], FileWriter]
     commit: Callable[[], None]
     policy: FailurePolicy
     stats: TransferStats
@@ -54,19 +54,21 @@ class DeliverFile:
         rows = 0
         empty: Batch | None = None
         part = self._open_part()
+        writer = self.new_writer()
         try:
             for batch in batches:
                 if empty is None and part is not None:
-                    self._write(part, self.encoder.head([name for name in batch.rows.columns if name != ROW]))
+                    self._write(part, writer.begin([name for name in batch.rows.columns if name != ROW]))
                 encoded = () if batch.encoded is None else batch.encoded.slots
                 empty, rows = Batch(batch.rows.clear()), rows + batch.rows.height + sum(slot.rows for slot in encoded)
                 if batch.rows.height and part is not None:
-                    self._write(part, self.encoder.encode(batch.rows))
+                    self._write(part, writer.rows(batch.rows))
                 for slot in encoded:
                     if part is not None:
                         self._write(part, slot.body)
                 yield replace(batch, rows=empty.rows)
             if part is not None and rows:
+                self._write(part, writer.end())
                 self._finish(part)
         finally:
             if part is not None:

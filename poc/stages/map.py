@@ -22,7 +22,7 @@ from poc.mapping.look_ups import make_look_up
 from poc.mapping.range_checks import year_check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from poc.config.map_field import MapField
     from poc.contract.contract import Contract
@@ -35,16 +35,22 @@ class Map:
         fields: of the partner.
         contract: whose fields they are made of.
         files: the contents of the files that look-ups are in, by their names in the configuration.
+        fits: returns findings of values that the partner's format has no place for.
 
     Raises:
         BadInput: a field does not fit the contract, or a file of look-ups cannot be used.
     """
 
     def __init__(
-        self, fields: Sequence[MapField], contract: Contract, files: Mapping[str, bytes] | None = None
+        self,
+        fields: Sequence[MapField],
+        contract: Contract,
+        files: Mapping[str, bytes] | None = None,
+        fits: Callable[[pl.DataFrame], Iterable[Finding]] | None = None,
     ) -> None:
         self._fields = tuple(fields)
         self._contract = contract
+        self._fits = fits
         self._columns = self._select(frozenset())
         self._zone_optional = contract.zone_optional.intersection(name for field in fields for name in field.sources)
         self._computed = [
@@ -95,6 +101,8 @@ class Map:
             findings = self._compute(rows)
             for check in failed:
                 findings += check.findings(typed)
+            if self._fits is not None:
+                findings += self._fits(rows)
             yield reject(batch, rows, findings) if findings else replace(batch, rows=rows)
 
 

@@ -162,6 +162,11 @@ class Workspace:
         assert done.exit_code == code, done.output
         return done.stdout
 
+    def written(self):
+        """Return the content of the only delivered file."""
+        (file,) = (self.root / "out" / "orders").glob("*")
+        return file.read_bytes()
+
     def delivered(self):
         """Return the delivered records in the order of their ids."""
         lines = [line for file in (self.root / "out" / "orders").glob("*") for line in file.read_text().splitlines()]
@@ -190,3 +195,56 @@ def test_a_mended_row_of_every_format_is_sent_once(tmp_path, kind):
         {"id": 1, "sum": 1.5, "who": "Ann"}, {"id": 2, "sum": 7, "who": "Bö"}, {"id": 3, "sum": 3, "who": None}
     ]  # fmt: skip
     assert "3 rows in: 3 delivered" in workspace.run("status")
+
+
+def test_each_format_is_written_as_a_whole_file(tmp_path):
+    """A list of JSON, columns of fixed width, CSV with a header and a trailer, and Parquet."""
+    columns = """
+        [feed.orders.out_columns]
+        id = { width = 4, align = "right", fill = "0" }
+        sum = { width = 6, align = "right" }
+        who = { width = 3 }
+    """
+    outs = {
+        "json": ("", (b'[{"id":1,"sum":1.50,"who":"Ann"},\n{"id":2,"sum":7,"who":"B\xc3\xb6"},\n'
+                     b'{"id":-3,"sum":null,"who":null}]\n')),
+        "csv": ('out_header = "HDR"\nout_trailer = "TRL,{rows:03},{sum.sum}"',
+                b"HDR\r\nid,sum,who\r\n1,1.50,Ann\r\n2,7,B\xc3\xb6\r\n-3,,\r\nTRL,003,8.50\r\n"),
+        "fixed": (f'out_trailer = "T{{rows:4}}{{sum.id:05}}"\n{columns}',
+                  b"0001  1.50Ann\n0002     7B\xc3\xb6 \n-003" + b" " * 9 + b"\nT   300000\n"),
+    }  # fmt: skip
+    data = "id,amount,name\n1,1.50,Ann\n2,7,Bö\n-3,,\n".encode()
+    for out, (settings, content) in outs.items():
+        workspace = Workspace(tmp_path / out, f'out = "{out}"\n{settings}')
+        (workspace.inbox / "orders.csv").write_bytes(data)
+        workspace.run("run")
+        assert workspace.written() == content
+    workspace = Workspace(tmp_path / "p", 'out = "parquet"')
+    (workspace.inbox / "orders.csv").write_bytes(data)
+    assert "Ann" in workspace.run("try", "P/orders", workspace.inbox / "orders.csv")
+    workspace.run("run")
+    assert parquet.read_table(io.BytesIO(workspace.written())).to_pylist() == [
+        {"id": 1, "sum": "1.50", "who": "Ann"}, {"id": 2, "sum": "7", "who": "Bö"}, {"id": -3, "sum": None, "who": None}
+    ]  # fmt: skip
+
+
+def test_a_value_that_does_not_fit_its_column_is_set_aside(tmp_path):
+    """Nothing is cut off: the row is quarantined, and replayed when its value is shorter."""
+    columns = "[feed.orders.out_columns]\nid = { width = 2 }\nsum = { width = 3 }\nwho = { width = 3 }\n"
+    workspace = Workspace(tmp_path / "w", f'out = "fixed"\n{columns}')
+    (workspace.inbox / "orders.csv").write_bytes(b'id,amount,name\n1,1,Anna\n2,2,Bo\n3,3,"a\nb"\n')
+    workspace.run("run")
+    assert workspace.written() == b"2 2  Bo \n"
+    (listed,) = json.loads(workspace.run("quarantine", "ls", "--json"))
+    notes = [
+        row["findings"][0]["note"] for row in json.loads(workspace.run("quarantine", "show", listed["id"], "--json"))
+    ]
+    assert notes[0] == "'Anna' does not fit into a line: its column has 3 characters"
+    export = tmp_path / "edit.txt"
+    workspace.run("quarantine", "export", listed["id"], "--out", export)
+    export.write_text(export.read_text().replace("Anna", "Ann"))
+    workspace.run("quarantine", "replay", listed["id"], "--from", export, code=3)
+    assert sorted(file.read_bytes() for file in (workspace.root / "out/orders").glob("*")) == [
+        b"1 1  Ann\n",
+        b"2 2  Bo \n",
+    ]

@@ -11,6 +11,7 @@ from poc.config.formats.control_records import ControlRecord
 from poc.config.formats.fixed_width import FixedWidth, Span
 from poc.config.formats.nested import JsonPaths, XmlRecords
 from poc.config.formats.workbook import Workbook
+from poc.config.formats.written import OutColumn, check_template
 from poc.config.strict import Strict
 
 #: The formats that each table of a feed is for.
@@ -37,7 +38,7 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
-def _is_empty(value: tuple[str, ...]) -> bool:
+def _is_empty(value: tuple[str, ...] | str) -> bool:
     return not value
 
 
@@ -83,6 +84,36 @@ class FormatTables(Strict):
         exclude=True,
         description="Seconds after which the command of `convert` is ended, and the file refused.",
     )
+
+    out_columns: dict[str, OutColumn] | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description='With `out = "fixed"`: the column of each field of `map`, such as '
+        '`{ amount = { width = 12, align = "right", fill = "0" } }`.',
+    )
+    out_header: str = Field(
+        default="",
+        exclude_if=_is_empty,
+        pattern=r"^[^\r\n]*$",
+        description="A line before all others in each file that is written into a folder as CSV or fixed width.",
+    )
+    out_trailer: str = Field(
+        default="",
+        exclude_if=_is_empty,
+        description="A line after the rows of such a file, such as `TRL,{rows},{sum.amount}` or `T{rows:06}`: with the "
+        "number of rows, or the sum of a field.",
+    )
+
+    def check_written(self, out: str, names: list[str]) -> None:
+        """Check the settings of what is written. Raises ValueError."""
+        if (out == "fixed") != (self.out_columns is not None):
+            raise ValueError('`out = "fixed"` and the table `out_columns` go together')
+        columns = names if self.out_columns is None else list(self.out_columns)
+        if sorted(columns) != sorted(names):
+            raise ValueError(f"out_columns has {', '.join(columns)}; the map writes {', '.join(names)}")
+        if (self.out_header or self.out_trailer) and out not in {"csv", "fixed"}:
+            raise ValueError('`out_header` and `out_trailer` go with `out = "csv"` or `"fixed"`')
+        check_template(self.out_trailer, names)
 
     def tables(self) -> dict[str, object]:
         """Return the tables of single formats by their keys; None for one that is not set."""

@@ -88,7 +88,8 @@ class Shadow:
             self._ledger = None
 
     def _bodies(self, requests: Path) -> tuple[SentBody, ...]:
-        kind: BodyFormat = self._prepared.feed.out
+        out = self._prepared.feed.out
+        kind: BodyFormat = "auto" if out in {"fixed", "parquet"} else out  # type: ignore[assignment]
         if self._prepared.endpoint is not None and self._body != "jsonl":
             kind = "json"
         return tuple(SentBody(path, kind) for path in sorted(requests.iterdir(), key=slot_order))

@@ -71,6 +71,11 @@ def test_a_path_names_a_namespace_and_one_of_several_elements(read_xml):
         read_xml(data, ("one",), paths={"one": "no:a"})
 
 
+def test_an_element_of_the_record_s_name_inside_of_it_is_a_value(read_xml):
+    """Only the outer one is a row."""
+    assert read_xml(b"<l><r><r>1</r><b>x</b></r><r><r>2</r></r></l>", ("r", "b"))[0] == [(1, "1", "x"), (2, "2", None)]
+
+
 def test_an_element_that_occurs_twice_sets_its_record_aside(read_xml):
     """One of its values would be lost; the original is a document of its own, with its namespaces."""
     data = b'<l xmlns="urn:d"><r><a>1</a></r><r><a>1</a><b>x</b><a>2</a></r><r><a>3</a></r></l>'
