@@ -27,8 +27,8 @@ from metrics.replay.input_files import read_flights
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: A row with `id` % PLANT_EVERY < the number of plants differs: one row in about twenty has each cause in turn.
-PLANT_EVERY = 300
+#: A row differs where its number modulo this is less than the number of causes of rows and values: one in a hundred.
+PLANT_EVERY = 1500
 
 TURNS = 5
 

@@ -143,17 +143,17 @@ def _match_bucket(left: pl.DataFrame, right: pl.DataFrame, *, by_key: bool) -> M
 
 def count_copies(rows: pl.DataFrame, *names: str) -> pl.Series:
     """Return for each row how many rows before it, by number, have the same values in some columns of hashes."""
-    if rows[names[-1]].n_unique() == rows.height:
-        return pl.Series(COPY, np.zeros(rows.height, np.int64))
-    values = [rows[name].to_numpy() for name in names]
-    order = np.lexsort((rows[NUMBER].to_numpy(), *values))
-    begins = np.zeros(rows.height, dtype=bool)
-    begins[:1] = True
-    for value in values:
-        begins[1:] |= value[order][1:] != value[order][:-1]
-    places = np.arange(rows.height)
-    copies = np.empty(rows.height, np.int64)
-    copies[order] = places - np.maximum.accumulate(np.where(begins, places, 0))
+    copies = np.zeros(rows.height, np.int64)
+    repeated = rows[names[-1]].is_duplicated().arg_true().to_numpy()  # mostly few, and the others are first copies
+    if len(repeated):
+        values = [rows[name].to_numpy()[repeated] for name in names]
+        order = np.lexsort((rows[NUMBER].to_numpy()[repeated], *values))
+        begins = np.zeros(len(repeated), dtype=bool)
+        begins[0] = True
+        for value in values:
+            begins[1:] |= value[order][1:] != value[order][:-1]
+        places = np.arange(len(repeated))
+        copies[repeated[order]] = places - np.maximum.accumulate(np.where(begins, places, 0))
     return pl.Series(COPY, copies)
 
 

@@ -37,10 +37,10 @@ def take_rows(
 
 def pick_rows(rows: pl.DataFrame, places: NDArray[np.int64]) -> pl.DataFrame:
     """Return some rows; few of them are copied, as a part of a frame of texts keeps all of its memory."""
+    picked = rows[places]
     if len(places) * 4 > rows.height:
-        return rows[places]
-    columns = ((column.name, column.gather(places).to_list()) for column in rows.iter_columns())
-    return pl.DataFrame([pl.Series(name, texts, dtype=pl.String) for name, texts in columns])
+        return picked
+    return pl.DataFrame([pl.Series(column.name, column.to_list(), dtype=pl.String) for column in picked.iter_columns()])
 
 
 class PairTexts:
