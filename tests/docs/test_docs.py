@@ -31,6 +31,7 @@ from poc.config.partner import Feed, Partner
 from poc.config.workspace import WorkspaceSettings
 from poc.delivery.outbound_request import OutboundRequest
 from poc.delivery.sender import RequestSender, TransferStats
+from poc.parity.dispositions import Dispositions
 from poc.pipeline.capabilities import LINE
 from poc.transports.http import HttpEndpoint, new_session
 from roadmap.plan.loader import load_plan
@@ -170,6 +171,8 @@ def test_the_files_of_a_page_are_in_order(page, tmp_path):
         tables = tomllib.loads(example.text)
         if "milestone" in tables:
             assert load_plan(path, block_days=1).milestones
+        elif "disposition" in tables:
+            assert Dispositions.model_validate(tables).disposition
         elif "endpoint" in tables:
             assert Partner.model_validate(tables).feed
         elif "feed" in tables:
