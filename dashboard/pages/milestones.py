@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, g, render_template
@@ -14,8 +15,11 @@ from dashboard.presenters import decisions, milestone_detail, milestone_list
 from dashboard.presenters.advice import advice_rows, describe_nothing_pending
 from dashboard.queries import weekly
 from dashboard.queries.plan_history import plan_history
-from dashboard.queries.verdicts import verdicts_without_decisions
+from dashboard.queries.verdicts import headline_candidates, verdicts_without_decisions
+from roadmap.records.prices import recorded_prices
 from roadmap.wording.verdicts import standing_sentences
+from roadmap.worth.figures import worth_figures
+from roadmap.worth.money import payback_text
 
 if TYPE_CHECKING:
     from typing import Any
@@ -47,7 +51,23 @@ def all_milestone_rows(db: Database, view: View) -> tuple[MilestoneRow, ...]:
     last = decisions.last_decisions(decisions.decisions_by_milestone(db, view.today))
     spent = weekly.spent_by_milestone(db, view.today)
     verdicts = view.cached(verdicts_without_decisions)
-    return tuple(milestone_list.milestone_rows(view.plan.milestones, verdicts, spent, view.today, last, view.mode))
+    rows = milestone_list.milestone_rows(view.plan.milestones, verdicts, spent, view.today, last, view.mode)
+    paybacks = view.cached(paybacks_by_milestone) if spent else {}
+    return tuple(replace(row, payback=paybacks.get(row.code, "")) for row in rows)
+
+
+def paybacks_by_milestone(db: Database, view: View) -> dict[str, str]:
+    """Return in how many months each milestone pays back what was spent on it; only in production, with prices."""
+    if view.mode != "live" or recorded_prices(db, view.today) is None:
+        return {}
+    spent = weekly.spent_by_milestone(db, view.today)
+    return {
+        candidate.milestone.code: payback_text(
+            spent[candidate.milestone.code], worth_figures(db, candidate.question, view.today)
+        )
+        for candidate in view.cached(headline_candidates)
+        if candidate.milestone.code in spent
+    }
 
 
 def milestones_page(db: Database, view: View) -> dict[str, Any]:

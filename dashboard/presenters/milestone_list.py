@@ -77,6 +77,7 @@ class MilestoneRow:
     spent_missing: bool  #: whether nothing is recorded
     criteria: tuple[CriterionRow, ...]
     checkin: str  #: the latest, in words; "" for none
+    payback: str = ""  #: in how many months it pays back; "" without prices
     per_point: str  #: what a point of time saved cost; "" where nothing was spent or measured
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -12,11 +13,13 @@ import pytest
 import roadmap
 from dashboard.charts.slips import slips_chart
 from dashboard.queries.plan_history import plan_history
+from metrics.prices import Prices
 from metrics.store.database import open_store
 from roadmap.judge.evaluate import evaluate
 from roadmap.plan.loader import load_plan
 from roadmap.records import decide
 from roadmap.records.checkins import CheckinOrder, record_checkin
+from roadmap.records.prices import record_prices
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -229,3 +232,23 @@ def test_a_milestone_that_people_report_on_has_its_check_ins_beside_the_computed
     assert "Targets" not in page.text
     codes = {address: client.get(address).status_code for address in ("/", "/method", "/report", "/decisions", "/runs")}
     assert set(codes.values()) == {200}, codes
+
+
+def test_money_stands_beside_the_gain(
+    app_on: Callable[..., Flask], live_store: Callable[..., Path], values_of: Callable, get_html: Callable
+) -> None:
+    """With prices and spending in production: the cost of a point and the payback, as page one has them."""
+    store = live_store()
+    prices = Prices(currency="EUR", person_hour=60.0, touch_minutes=15.0, machine_hour=1.0, since=date(2013, 1, 1))
+    with closing(open_store(store, "live")) as db, db.conn:
+        record_prices(db, prices, date(2013, 1, 1), 0)
+        db.execute(
+            "INSERT INTO cost_entry (code, amount, note, as_of, recorded_at_us) VALUES ('M1', 900, '', '2013-01-02', 0)"
+        )
+    client = app_on(store, clock="live", today=lambda: date(2013, 4, 2)).test_client()
+    row = next(row for row in values_of(client, "/milestones")["page"]["milestones"] if row.code == "M1")
+    money = next(money for money in values_of(client, "/")["page"].money if money.code == "M1")
+    assert (row.per_point, row.payback) == (money.per_point, money.payback)
+    assert "a point of time saved" in row.per_point
+    (cell, *_) = get_html(client, "/milestones").texts("td", data_label="Spent")
+    assert cell.endswith(f"{row.per_point} {row.payback}".strip())
