@@ -18,6 +18,7 @@ from roadmap.wording.dates import day, slip_basis, slip_parts
 from roadmap.wording.decisions import decision_text
 from roadmap.wording.numbers import amount
 from roadmap.wording.verdicts import advice_text, spent_text
+from roadmap.worth.money import money_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -230,6 +231,8 @@ def _checkins(detail: MilestoneDetail) -> Iterator[str]:
 def _spending(detail: MilestoneDetail) -> Iterator[str]:
     yield "Spending"
     yield labelled_line("", spent_text(detail.verdict.spent, detail.verdict.budget))
+    if price := money_beside(detail.verdict).per_point:
+        yield labelled_line("", price)
     for entry in detail.entries:
         yield labelled_line("", f"{day(entry.as_of)}: {entry.amount:,.2f}, {entry.note}")
 
