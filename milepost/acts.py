@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NUMBER = re.compile(r"[0-9]{1,18}")
 
 #: The acts that are done to one exchange.
-EXCHANGE_ACTS = frozenset({"resend", "arrived", "give_up", "discard_file", "replay", "discard_rows"})
+EXCHANGE_ACTS = frozenset({"resend", "arrived", "give_up", "discard_file", "replay", "discard_rows", "redeliver"})
 
 
 def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
@@ -56,11 +56,14 @@ def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
     doers["decide"] = lambda target, fields, who: record_decision_on(
         context,
         target,
-        DecisionOrder(fields["choice"], fields["why"], who, parse_day(fields["until"]), None),
+        DecisionOrder(fields["choice"], fields["why"], who, parse_day(fields["until"]), None, parse_seen(fields)),
         now_us(),
     )
     doers["spend"] = lambda target, fields, _who: record_spending_on(
-        context, target, SpendingOrder(parse_amount(fields["amount"]), fields["note"], None), now_us()
+        context,
+        target,
+        SpendingOrder(parse_amount(fields["amount"]), fields["note"], None, parse_seen(fields)),
+        now_us(),
     )
     doers["checkin"] = lambda target, fields, who: record_checkin_on(
         context,
@@ -76,12 +79,27 @@ def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
         doers[name] = lambda target, fields, who, release=release: route_acts.hold_feed(  # type: ignore[misc]
             context, target, now_us(), release=release, why=fields["why"], who=who
         )
+    doers["redeliver"] = lambda target, fields, who: acts.redeliver(context, target, fields["why"], who)
+    doers["review"] = lambda target, _fields, _who: review(context, target)
     # its notes have values of rows: they stay on the page, and out of the audit log, which nobody can shorten
     doers["replay"] = lambda target, fields, _who: replace(
         repair.replay_rows(context, target, edits_of_form(fields)), notes=()
     )
     doers["discard_rows"] = lambda target, fields, _who: repair.discard_rows(context, target, (), fields["why"])
     return {name: answer_in_words(doer) for name, doer in doers.items()}
+
+
+def review(context: WorkspaceContext, code: str) -> Recorded:
+    """Judge the milestones now, as `milepost roadmap status` does, and return the status of one."""
+    from roadmap.cli.main import judge_workspace
+    from roadmap.cli.record import Recorded
+    from roadmap.errors import PlanError
+    from roadmap.wording.verdicts import STATUS
+
+    statuses = {verdict.code: verdict.status for verdict in judge_workspace(context)}
+    if code not in statuses:
+        raise PlanError(f"unknown milestone {code!r}; choose one of {', '.join(statuses)}")
+    return Recorded(f"{code}: judged now: {STATUS[statuses[code]]}", {"code": code, "status": statuses[code]})
 
 
 def find_target(context: WorkspaceContext, act: str, target: str) -> ExactTarget | None:
@@ -132,6 +150,16 @@ def parse_day(text: str) -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError:
         raise NotDone(f"{text!r} is no day; write it as 2026-12-31") from None
+
+
+def parse_seen(fields: Mapping[str, str]) -> int:
+    """Return how many entries the page of a form showed. Raises NotDone where the form does not say."""
+    from dashboard.actions.act import NotDone
+
+    text = fields.get("seen", "")
+    if not NUMBER.fullmatch(text):
+        raise NotDone("This form is of an earlier release. Load the page again; nothing was done.")
+    return int(text)
 
 
 def parse_amount(text: str) -> float:

@@ -31,6 +31,20 @@ def record_act(connection: sqlite3.Connection, entry: AuditEntry) -> None:
     )
 
 
+#: How many of the newest entries are looked through for an equal one.
+LOOKED_THROUGH = 200
+
+
+def was_recorded(connection: sqlite3.Connection, who: str, act: str, target: str, since_us: int) -> bool:
+    """Return whether one of the newest entries is of this act, and not older than a time."""
+    row = connection.execute(
+        "SELECT 1 FROM (SELECT * FROM audit ORDER BY id DESC LIMIT ?) "
+        "WHERE who = ? AND act = ? AND target = ? AND at_us >= ?",
+        (LOOKED_THROUGH, who, act, target, since_us),
+    ).fetchone()
+    return row is not None
+
+
 def read_acts(connection: sqlite3.Connection, limit: int) -> list[AuditEntry]:
     """Return the newest entries, the newest first."""
     rows = connection.execute(

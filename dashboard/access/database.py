@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Stored in SQLite's `user_version`.
-VERSION = 3
+VERSION = 4
 
 #: Seconds that a statement waits for another process.
 LOCK_TIMEOUT_S = 5.0
@@ -86,7 +86,10 @@ CREATE TABLE failed_sign_in (
 CREATE TABLE act (
     key TEXT PRIMARY KEY,
     at_us INTEGER NOT NULL,
-    done TEXT NOT NULL
+    done TEXT NOT NULL,
+    name TEXT NOT NULL DEFAULT '',
+    target TEXT NOT NULL DEFAULT '',
+    who TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -108,6 +111,7 @@ UPGRADES = {
         "ALTER TABLE token ADD COLUMN scope TEXT NOT NULL DEFAULT ''",
     ),
     2: (SHARE_TABLE,),
+    3: tuple(f"ALTER TABLE act ADD COLUMN {name} TEXT NOT NULL DEFAULT ''" for name in ("name", "target", "who")),
 }
 
 

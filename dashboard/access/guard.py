@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hmac
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote
 
 from flask import Response, abort, g, redirect, request, url_for
 
-from dashboard.access.database import read_access
+from dashboard.access.audit import record_act, was_recorded
+from dashboard.access.database import change_access, read_access
 from dashboard.access.roles import OPEN, TOKEN_KINDS, demand, is_for_scopes
 from dashboard.access.sessions import find_session
 from dashboard.access.tokens import find_token
-from dashboard.access.users import Visitor
+from dashboard.access.users import Actor, Visitor
 from dashboard.security import LOCAL_HOSTS, READ_METHODS
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 #: The most bytes of a form, and of one with rows or a file, which only somebody who may send it gets read.
 MAX_FORM_BYTES, MAX_UPLOAD_BYTES = 1 << 16, 4 << 20
+
+#: The most characters of an address in the audit log, and how long the same refusal is not recorded again.
+MAX_TARGET, REFUSED_AGAIN_US = 200, 60 * 1_000_000
 
 #: What is answered even if the database of accounts cannot be read.
 WITHOUT_ACCOUNTS = frozenset({"health.live", "static"})
@@ -51,9 +55,10 @@ def check_request(access: Access) -> BaseResponse | None:
     if request.endpoint is None:
         return None  # no such page, or no such method: Flask says which
     if demanded is None or not visitor.may(demanded):
-        abort(403, f"{visitor.name} ({visitor.role}) may not do this; it needs the permission “{demanded}”.")
+        text = f"{visitor.name} ({visitor.role}) may not do this; it needs the permission “{demanded}”."
+        _refuse(access, visitor, text)
     if not visitor.scope.is_whole and not is_for_scopes(request.endpoint):
-        abort(403, f"{visitor.name} may see some partners alone; this page is about all of them.")
+        _refuse(access, visitor, f"{visitor.name} may see some partners alone; this page is about all of them.")
     if request.method not in READ_METHODS:
         request.max_content_length = request.max_form_memory_size = MAX_UPLOAD_BYTES
         check_form(visitor)
@@ -102,6 +107,16 @@ def local_target(target: str) -> str:
     """Return a path of this dashboard to go to after sign-in; `/` for anything that could lead elsewhere."""
     is_local = target.startswith("/") and not target.startswith("//")
     return target if is_local and target.isprintable() and "\\" not in target else "/"
+
+
+def _refuse(access: Access, visitor: Visitor, text: str) -> NoReturn:
+    """Record that somebody was refused, once a minute for each address, and answer 403."""
+    actor = Actor(visitor.name, request.remote_addr or "", access.now_us())
+    target = f"{request.method} {request.path}"[:MAX_TARGET]
+    with change_access(access.path) as connection:
+        if not was_recorded(connection, actor.name, "refused", target, actor.now_us - REFUSED_AGAIN_US):
+            record_act(connection, actor.entry("refused", target))
+    abort(403, text)
 
 
 def _ask_to_sign_in() -> BaseResponse:

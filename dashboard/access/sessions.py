@@ -110,9 +110,11 @@ def find_session(connection: sqlite3.Connection, secret: str, now_us: int) -> Se
     return Session(user, form_key)
 
 
-def sign_out(connection: sqlite3.Connection, secret: str) -> None:
-    """End a session."""
-    connection.execute("DELETE FROM session WHERE digest = ?", (digest(secret),))
+def sign_out(connection: sqlite3.Connection, secret: str, address: str, now_us: int) -> None:
+    """End a session, and record that its user signed out."""
+    row = connection.execute("DELETE FROM session WHERE digest = ? RETURNING user", (digest(secret),)).fetchone()
+    if row is not None:
+        record_act(connection, Actor(row[0], address, now_us).entry("signed out", row[0]))
 
 
 def client_network(address: str) -> str:

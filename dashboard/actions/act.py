@@ -133,6 +133,19 @@ ACTS: Mapping[str, Act] = {
             fields=(WHY,),
         ),
         Act(
+            name="redeliver",
+            permission="operate",
+            button="Deliver again",
+            explains="Deliver the archived file again, with new keys: the partner gets all of its rows once more.",
+            fields=(WHY,),
+        ),
+        Act(
+            name="review",
+            permission="plan",
+            button="Judge now",
+            explains="Judge all milestones on the evidence of this moment, and record the result.",
+        ),
+        Act(
             name="decide",
             permission="plan",
             button="Decide",

@@ -23,6 +23,7 @@ class ActForm:
     act: Act
     target: str
     token: str
+    seen: str = ""  #: how many entries the page shows, for acts that are refused once there are more
 
 
 def forms_of(problem: Problem, visitor: Visitor | None) -> tuple[ActForm, ...]:
@@ -54,9 +55,9 @@ def milestone_forms(
     """
     if visitor is None or not visitor.form_key:
         return {}
-    states = {"decide": decisions, "spend": entries, "checkin": checkins}
+    states = {"decide": decisions, "spend": entries, "checkin": checkins, "review": secrets.token_hex(8)}
     return {
-        name: ActForm(act=ACTS[name], target=code, token=form_token(visitor, name, code, str(state)))
+        name: ActForm(act=ACTS[name], target=code, token=form_token(visitor, name, code, str(state)), seen=str(state))
         for name, state in states.items()
         if visitor.may(ACTS[name].permission)
     }
@@ -79,6 +80,17 @@ def route_forms(route: RouteNow, changes: int, visitor: Visitor | None) -> tuple
         for name in names
         if visitor.may(ACTS[name].permission)
     )
+
+
+def run_forms(exchange: str, note: str, visitor: Visitor | None) -> tuple[ActForm, ...]:
+    """Return the forms on the exchange of a run that has ended; none for somebody who may not act.
+
+    `note` is what its page says of it: an exchange that was delivered again has none.
+    """
+    act = ACTS["redeliver"]
+    if note or visitor is None or not visitor.form_key or not visitor.may(act.permission):
+        return ()
+    return (ActForm(act=act, target=exchange, token=form_token(visitor, act.name, exchange, "")),)
 
 
 def repair_forms(exchange: str, visitor: Visitor | None) -> dict[str, ActForm]:

@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 def audit(context: CliContext, rows: int, as_json: bool) -> None:
     """Show who did what on the dashboard and to its accounts, the newest first."""
     import json
+    import time
     from dataclasses import asdict
 
     from dashboard.access.audit import read_acts
     from dashboard.access.database import read_access
+    from dashboard.actions.perform import note_cut_off
 
+    note_cut_off(accounts_path(context.root), time.time_ns() // 1000)
     with read_access(accounts_path(context.root)) as connection:
         acts = read_acts(connection, rows)
     if as_json:

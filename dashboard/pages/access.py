@@ -93,7 +93,8 @@ def sign_out() -> Response:
     if g.get("visitor"):
         check_form(g.visitor)
         with change_access(access.path) as connection:
-            sessions.sign_out(connection, request.cookies.get(access.cookie, ""))
+            secret = request.cookies.get(access.cookie, "")
+            sessions.sign_out(connection, secret, request.remote_addr or "", access.now_us())
     response = redirect("/sign-in", 303)
     response.delete_cookie(access.cookie, secure=access.is_https)
     response.headers["Clear-Site-Data"] = '"cache"'  # so that “back” shows nothing to the next person
@@ -115,7 +116,7 @@ def _way_back(access: Access) -> str:
 def _signed_in(access: Access, secret: str, target: str) -> Response:
     if former := request.cookies.get(access.cookie):
         with change_access(access.path) as connection:
-            sessions.sign_out(connection, former)
+            sessions.sign_out(connection, former, request.remote_addr or "", access.now_us())
     response = redirect(target, 303)
     _set_cookie(response, access, access.cookie, secret, SESSION_US // 1_000_000)
     response.delete_cookie(_visit_cookie(access), secure=access.is_https)

@@ -44,6 +44,8 @@ def _view(act: Act) -> Callable[[], Response | tuple[str, int]]:
         if not token or not 0 < len(request.form.get("target", "")) <= MAX_CHARACTERS:
             return _problem(act, "The form is not complete. Load the page again.", back, 400)
         payload = _rows() if act.has_rows else {}
+        if seen := request.form.get("seen", "")[:MAX_CHARACTERS]:
+            payload["seen"] = seen
         order = Order(act=act, target=request.form["target"], fields=fields, token=token, payload=payload)
         actor = Actor(visitor.name, request.remote_addr or "", access.now_us())
         try:

@@ -6,6 +6,7 @@ from flask import Blueprint, abort, render_template
 
 from dashboard.access.audit import read_acts
 from dashboard.access.database import read_access
+from dashboard.actions.perform import note_cut_off
 from dashboard.pages.request import settings
 
 blueprint = Blueprint("audit", __name__)
@@ -20,6 +21,7 @@ def page() -> str:
     access = settings().access
     if access is None:
         abort(404)
+    note_cut_off(access.path, access.now_us())
     with read_access(access.path) as connection:
         acts = read_acts(connection, MAX_ROWS)
     rows = [

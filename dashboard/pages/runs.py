@@ -8,6 +8,7 @@ from flask import Blueprint, g, render_template
 from markupsafe import Markup
 
 from dashboard import labels
+from dashboard.actions.forms import run_forms
 from dashboard.filters import describe
 from dashboard.filters.parse import KEYS
 from dashboard.pages import links
@@ -102,7 +103,9 @@ def detail(number: int) -> str | tuple[str, int]:
     if view.as_of is not None and not run.is_known(view.as_of):
         return message_page("Not known then", [run_detail.describe_unknown_run(run, view.as_of)]), 404
     shown = run_detail.run_page(db, run, view.as_of, settings().exchange_notes())
-    return render_template("run.html", inside=RUNS_NAVIGATION, links=links, run=run, page=shown)
+    ended_here = view.mode == "live" and view.as_of is None and run.side.startswith("service") and run.rows is not None
+    forms = run_forms(run.exchange_id, shown.note, g.get("visitor")) if ended_here else ()
+    return render_template("run.html", inside=RUNS_NAVIGATION, links=links, run=run, page=shown, forms=forms)
 
 
 def default_grid(db: Database, view: View) -> Mapping[tuple[str, str], Markup]:

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 from poc.cli.console import Done, exclusive_exchange
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from poc.cli.console import CliContext
+    from poc.exchanges.redelivery import Redelivery
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
+    from poc.service.runner import RunResult
 
 
 def release(context: CliContext, partner: str, now_us: int) -> Done:
@@ -91,6 +95,47 @@ def discard_refused_file(context: CliContext, exchange: str, why: str, who: str,
     return Done(
         f"{entry.file} is discarded: {why.strip()}",
         {"exchange_id": entry.exchange_id, "file": entry.file, "who": who, "why": why.strip()},
+    )
+
+
+def redeliver_exchange(
+    context: CliContext, exchange: str, why: str, who: str = ""
+) -> tuple[ExchangeRecord, Redelivery, RunResult]:
+    """Deliver the archived file of a settled exchange again; return the exchange, the redelivery and its result.
+
+    `who` decides it; without it, the user of this machine.
+
+    Raises:
+        BadInput: there is no such exchange, it is not settled, or was delivered again already.
+        TryLater, LedgerDamaged: the ledger cannot be used.
+    """
+    from datetime import UTC, datetime
+
+    from poc.exchanges.redelivery import record_redelivery
+    from poc.service.single_file import exchange_one
+
+    workspace = context.workspace
+    recorded: list[Redelivery] = []
+    with exclusive_exchange(context, exchange) as (ledger, entry):
+
+        def place() -> Path:
+            now_us = int(datetime.now(UTC).timestamp() * 1_000_000)
+            recorded.append(record_redelivery(workspace, ledger, entry, why, now_us, who))
+            return recorded[0].path
+
+        result = exchange_one(
+            workspace, entry.partner, entry.feed, place, ledger, lambda: datetime.now(UTC), context.release
+        )
+    return entry, recorded[0], result
+
+
+def redeliver(context: CliContext, exchange: str, why: str, who: str) -> Done:
+    """Deliver the file of an exchange again, and say how that ended. Raises as `redeliver_exchange` does."""
+    entry, redelivery, result = redeliver_exchange(context, exchange, why, who)
+    outcome = result.receipt.outcome if result.receipt else "open"
+    return Done(
+        f"{entry.file} is delivered again, as exchange {redelivery.exchange_id[:12]} ({outcome}): {why.strip()}",
+        {"redelivered": entry.exchange_id, "exchange_id": redelivery.exchange_id, "outcome": outcome},
     )
 
 

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from metrics.terminal import print_line
-from poc.cli.console import AS_JSON, EXCHANGE, echo_json, exclusive_exchange
+from poc.cli.console import AS_JSON, EXCHANGE, echo_json
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from poc.cli.console import CliContext
-    from poc.exchanges.redelivery import Redelivery
 
 
 @click.command()
@@ -31,27 +28,12 @@ def redeliver(ctx: click.Context, exchange: str, why: str, as_json: bool) -> Non
 
     Exit codes: those of `milepost run`.
     """
-    from datetime import UTC, datetime
-
+    from poc.cli.acts import redeliver_exchange
     from poc.cli.run import EXIT_CODES, result_json, result_lines
-    from poc.exchanges.redelivery import record_redelivery
-    from poc.service.single_file import exchange_one
 
     context: CliContext = ctx.obj
-    workspace = context.workspace
-    recorded: list[Redelivery] = []
-    with exclusive_exchange(context, exchange) as (ledger, entry):
-
-        def place() -> Path:
-            now_us = int(datetime.now(UTC).timestamp() * 1_000_000)
-            recorded.append(record_redelivery(workspace, ledger, entry, why, now_us))
-            return recorded[0].path
-
-        result = exchange_one(
-            workspace, entry.partner, entry.feed, place, ledger, lambda: datetime.now(UTC), context.release
-        )
+    entry, redelivery, result = redeliver_exchange(context, exchange, why)
     assert result.receipt is not None  # noqa: S101 (what prevented the exchange is raised; tells the type checker)
-    (redelivery,) = recorded
     if as_json:
         counts = {"discarded_rows": redelivery.discarded_rows, "corrected_rows": redelivery.corrected_rows}
         echo_json(

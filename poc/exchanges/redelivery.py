@@ -50,11 +50,13 @@ class Redelivery:
     corrected_rows: int
 
 
-def record_redelivery(workspace: Workspace, ledger: Ledger, entry: ExchangeRecord, why: str, now_us: int) -> Redelivery:
+def record_redelivery(
+    workspace: Workspace, ledger: Ledger, entry: ExchangeRecord, why: str, now_us: int, who: str = ""
+) -> Redelivery:
     """Move the file of an exchange back into the inbox, record that it is to be delivered again, and commit.
 
-    Call it under the lease of the feed. If it is interrupted before the commit, the next run archives the file again
-    and sends nothing; after it, the next run delivers the file.
+    `who` decides it; without it, the user of this machine. Call it under the lease of the feed. If it is interrupted
+    before the commit, the next run archives the file again and sends nothing; after it, the next run delivers the file.
 
     Raises:
         BadInput: the exchange is not settled or was delivered again before, its file is not in the archive any more, or
@@ -78,6 +80,6 @@ def record_redelivery(workspace: Workspace, ledger: Ledger, entry: ExchangeRecor
     states = {row.row: row.state for row in quarantine.rows()}
     held = [row for row, state in states.items() if state == "held"]
     quarantine.discard(held, f"delivered again as {exchange_id[:12]}: {why.strip()}")
-    record_decision(ledger, entry, "redeliver", why, now_us, user_name(), next_exchange_id=exchange_id)
+    record_decision(ledger, entry, "redeliver", why, now_us, who or user_name(), next_exchange_id=exchange_id)
     ledger.commit()
     return Redelivery(exchange_id, path, len(held), sum(state == "replayed" for state in states.values()))

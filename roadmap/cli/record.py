@@ -29,6 +29,7 @@ class DecisionOrder:
     owner: str
     until: date | None
     on: date | None
+    seen: int | None = None  #: how many decisions the person knew of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class SpendingOrder:
     amount: float
     note: str
     on: date | None
+    seen: int | None = None  #: how many entries the person knew of
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,15 @@ def record_decision_on(context: CliContext, code: str, order: DecisionOrder, now
     with open_session(context, now_us, order.on, writing=True) as session:
         milestone, verdict = session.milestone(code)
         recorded = records_decide.record_decision(
-            _store(session), milestone, verdict, order.choice, order.why, order.owner, order.until, now_us
+            _store(session),
+            milestone,
+            verdict,
+            order.choice,
+            order.why,
+            order.owner,
+            order.until,
+            now_us,
+            order.seen,
         )
     made = recorded.decision
     text = decision_text(made.choice, made.owner, until=made.until, as_of=made.as_of, why=made.why)
@@ -160,7 +170,7 @@ def record_spending_on(context: CliContext, code: str, order: SpendingOrder, now
     with open_session(context, now_us, order.on, writing=True) as session:
         milestone, _ = session.milestone(code)
         spent = records_decide.record_spending(
-            _store(session), milestone, order.amount, order.note, session.today, now_us
+            _store(session), milestone, order.amount, order.note, session.today, now_us, order.seen
         )
     total = f"spent {'by then' if order.on else 'so far'}: {spent_text(spent, milestone.budget)}"
     entry = {"code": code, "amount": order.amount, "note": order.note.strip(), "as_of": session.today.isoformat()}

@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 
 def record_decision(
     db: Database, milestone: Milestone, verdict: Verdict, choice: str, why: str, owner: str, until: date | None,
-    now_us: int,
+    now_us: int, seen: int | None = None,
 ) -> RecordedDecision:  # fmt: skip
     """Record a decision on a milestone as of its verdict's day, with that verdict frozen in it.
 
     `verdict` is the one that `evaluate` has just returned and recorded, or that of an earlier day, judged as of it.
+    `seen` is how many decisions the person knew of; None where nobody says.
 
     Raises:
-        Refused: the choice, a text or the day does not fit the present state.
+        Refused: somebody has decided since; the choice, a text or the day does not fit the present state.
     """
     today = verdict.as_of
     for name, text in (("why", why), ("owner", owner)):
@@ -59,8 +60,18 @@ def record_decision(
         _check_order(db, milestone.code, today)
         db.table("decision").insert(row)
         *earlier, recorded = recorded_decisions(db, milestone.code, today)
+        _check_seen(milestone.code, "decision", len(earlier), seen)
         _check(milestone.code, earlier[-1].decision if earlier else None, today, choice, until)
     return recorded
+
+
+def _check_seen(code: str, what: str, recorded: int, seen: int | None) -> None:
+    """Check that nothing was recorded since a person looked. Raises Refused."""
+    if seen is not None and seen != recorded:
+        raise Refused(
+            f"{code}: another {what} was recorded after this page was loaded. Nothing was recorded now. Load the page "
+            "again in a moment, look at what is new, and record it then if it still holds"
+        )
 
 
 def _check_order(db: Database, code: str, today: date) -> None:
@@ -106,12 +117,15 @@ def _check(code: str, last: Decision | None, today: date, choice: str, until: da
 
 
 def record_spending(
-    db: Database, milestone: Milestone, amount: float, note: str, as_of: date, now_us: int
+    db: Database, milestone: Milestone, amount: float, note: str, as_of: date, now_us: int, seen: int | None = None
 ) -> float:  # fmt: skip
     """Record an amount spent on a milestone; a negative one corrects. Returns the total spent by then.
 
+    `seen` is how many entries the person knew of; None where nobody says.
+
     Raises:
-        Refused: the amount is 0, no number or beyond `MOST_MONEY`, or the note is blank.
+        Refused: somebody has recorded another since; the amount is 0, no number or beyond `MOST_MONEY`; or the note is
+            blank.
     """
     if not math.isfinite(amount) or amount == 0:
         raise Refused(
@@ -129,5 +143,6 @@ def record_spending(
         "recorded_at_us": now_us,
     }
     with write_transaction(db):
+        _check_seen(milestone.code, "amount", len(cost_entries(db, milestone.code, as_of)), seen)
         db.table("cost_entry").insert(row)
     return sum(entry.amount for entry in cost_entries(db, milestone.code, as_of))

@@ -23,6 +23,7 @@ def addresses(app):
         "exchange": "4711",
         "partner": "AA",
         "feed": "flights",
+        "secret": "none",
     }
     with app.test_request_context(base_url=ADDRESS):
         adapter = app.create_url_adapter(None) or app.url_map.bind("milepost.example")

@@ -136,13 +136,13 @@ def test_an_act_that_cannot_be_done_says_why_and_can_be_tried_again(service):
         ]  # fmt: skip
 
 
-def test_an_act_whose_end_is_not_known_is_not_done_again(service):
+def test_an_act_whose_end_is_not_known_is_not_done_again(service, clock):  # noqa: F811
     """A process that died in the middle leaves it so; a person looks first."""
     otto = service.browser("otto")
     fields = form(otto.get("/today").text, "release")
     with change_access(service.accounts) as connection:
         order = Order(act=ACTS["release"], target="AA", fields={}, token=fields["token"], payload={})
-        connection.execute("INSERT INTO act VALUES (?, 1, '')", (order.key,))
+        connection.execute("INSERT INTO act VALUES (?, ?, '', 'release', 'AA', 'otto')", (order.key, clock()))
     answer = otto.post("/acts/release", fields)
     assert (answer.status_code, "its end is not recorded yet" in answer.text) == (409, True)
     assert service.done == []
@@ -171,6 +171,8 @@ def test_every_act_of_a_problem_exists():
         "route_back",
         "route_hold",
         "route_release",
+        "redeliver",
+        "review",
     }
 
 
@@ -187,9 +189,14 @@ def test_a_pm_decides_records_money_and_checks_in_on_the_page_of_a_milestone(ser
     assert pia.post("/acts/checkin", checkin).status_code == 303
     assert pia.post("/acts/checkin", checkin).status_code == 303  # a second click does nothing
     assert service.done == [
-        ("decide", "M1", {"choice": "pause", "why": "no feed before spring", "until": "2027-03-01"}, "pia"),
-        ("spend", "M1", {"amount": "1200", "note": "two days"}, "pia"),
-        ("checkin", "M1", {"text": "AA is over", "done": "3", "of": "12"}, "pia"),
+        (
+            "decide",
+            "M1",
+            {"choice": "pause", "why": "no feed before spring", "until": "2027-03-01", "seen": "0"},
+            "pia",
+        ),
+        ("spend", "M1", {"amount": "1200", "note": "two days", "seen": "0"}, "pia"),
+        ("checkin", "M1", {"text": "AA is over", "done": "3", "of": "12", "seen": "0"}, "pia"),
     ]
 
 
@@ -203,3 +210,54 @@ def test_the_audit_log_is_a_page_for_administrators(service):
     assert 'href="/audit"' in ada.get("/today").text
     assert 'href="/audit"' not in otto.get("/today").text
     assert otto.get("/audit").status_code == 403
+
+
+def acts_of(service):
+    """Return the newest acts of the audit log."""
+    with read_access(service.accounts) as connection:
+        return [(act.who, act.act, act.target) for act in read_acts(connection, 4)]
+
+
+def test_an_act_that_crashed_is_unknown_and_can_be_done_after_a_look(service, clock):  # noqa: F811
+    """It is not begun for ever: the log says unknown at once, the form says what to check, and works again later."""
+    otto = service.browser("otto")
+    fields = form(otto.get("/today").text, "release")
+    release = service.app.config["MILEPOST"].doers["release"]
+    service.app.config["MILEPOST"].doers["release"] = lambda *_: 1 // 0
+    assert otto.post("/acts/release", fields).status_code == 500
+    assert acts_of(service)[0] == ("otto", "release: unknown, check", "AA")
+    service.app.config["MILEPOST"].doers["release"] = release
+    answer = otto.post("/acts/release", fields)
+    assert (answer.status_code, "not known whether this was done" in answer.text) == (409, True)
+    assert service.done == []
+    clock.pass_s(61)
+    assert otto.post("/acts/release", fields).status_code == 303
+    assert len(service.done) == 1
+
+
+def test_an_act_that_was_cut_off_is_unknown_in_the_audit_log(service, clock):  # noqa: F811
+    """The program was killed while it did it: after a while its entry says unknown, with what to do, once."""
+    with change_access(service.accounts) as connection:
+        connection.execute("INSERT INTO act VALUES ('k', ?, '', 'release', 'AA', 'otto')", (clock(),))
+    ada = service.browser("ada")
+    assert "unknown, check" not in ada.get("/audit").text
+    clock.pass_s(16 * 60)
+    for _ in range(2):
+        text = ada.get("/audit").text
+        assert text.count("release: unknown, check") == 1
+        assert "if it was not done" in text
+
+
+def test_refusals_and_sign_outs_stand_in_the_audit_log(service):
+    """Who was refused what, once a minute for each address, and who left."""
+    vera = service.browser("vera")
+    key = vera.form_key("/today")
+    for _ in range(3):
+        assert vera.get("/audit").status_code == 403
+    assert vera.post("/acts/release", {"form_key": key, "target": "AA", "token": "x"}).status_code == 403
+    assert vera.post("/sign-out", {"form_key": key}).status_code == 303
+    assert acts_of(service)[:3] == [
+        ("vera", "signed out", "vera"),
+        ("vera", "refused", "POST /acts/release"),
+        ("vera", "refused", "GET /audit"),
+    ]

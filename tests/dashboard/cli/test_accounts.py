@@ -129,6 +129,8 @@ def test_accounts_of_an_older_release_see_what_they_saw(milepost):
         older.execute("ALTER TABLE user DROP COLUMN scope")
         older.execute("ALTER TABLE token DROP COLUMN scope")
         older.execute("DROP TABLE share")
+        for column in ("name", "target", "who"):
+            older.execute(f"ALTER TABLE act DROP COLUMN {column}")
         older.execute("PRAGMA user_version = 1")
     assert milepost("user", "ls").output == "vera: viewer\n"
     milepost("user", "scope", "vera", "partner:AA")
