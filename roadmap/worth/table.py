@@ -36,6 +36,7 @@ class WorthTable:
     """What both sides take in a month, in words."""
 
     title: str  #: "a month", or "a replayed month"
+    basis: str  #: what both sides are compared on
     control: str  #: the name of the control
     subject: str
     rows: tuple[WorthRow, ...]  #: empty where nothing was compared
@@ -49,6 +50,7 @@ def worth_table(figures: WorthFigures) -> WorthTable:
     rows = () if month is None else _rows(month.control, month.subject, figures)
     return WorthTable(
         title="a month" if figures.mode == "live" else "a replayed month",
+        basis="on the same days, feeds and file sizes" if figures.mode == "live" else "on the same files",
         control=figures.control,
         subject=figures.subject,
         rows=rows,
@@ -101,6 +103,8 @@ def _rows(control: SideMonth, subject: SideMonth, figures: WorthFigures) -> tupl
     ]
     if figures.mode != "live":
         return (*rows, WorthRow(name="Money", control=NO_MONEY, subject=NO_MONEY))
+    # the sides may have had different files on the same days
+    rows.append(WorthRow(name="Records", control=_records(control), subject=_records(subject)))
     money = (_money(side, figures.prices) for side in (control, subject))
     return (*rows, WorthRow(name="Money", control=next(money), subject=next(money)))
 
@@ -108,6 +112,10 @@ def _rows(control: SideMonth, subject: SideMonth, figures: WorthFigures) -> tupl
 def _a_month(number: float) -> str:
     """Format a number a month: a small one has a decimal, as one in three months is not none."""
     return f"{number:,.0f}" if number == 0 or number >= 10 else f"{number:,.1f}"
+
+
+def _records(side: SideMonth) -> str:
+    return UNKNOWN if side.records is None else _a_month(side.records)
 
 
 def _hands(side: SideMonth) -> str:
