@@ -191,11 +191,13 @@ def test_every_command_that_a_page_names_is_there(page):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for line in re.findall(r"`milepost ([^`]+)`", PAGES[page].replace("\n", " ")):
         command, context = main, click.Context(main)
-        for word in re.sub(r"^-w \S+ ", "", line).split():
+        words = iter(re.sub(r"^-w \S+ ", "", line).split())
+        for word in words:
             if word.startswith("--"):
-                assert word in {name for option in command.params for name in option.opts} | {"--help", "--version"}, (
-                    line
-                )
+                options = {name: option for option in command.params for name in option.opts}
+                assert word in options.keys() | {"--help", "--version"}, line
+                if word in options and not options[word].is_flag:
+                    next(words, None)  # its value
             elif isinstance(command, click.Group) and (found := command.get_command(context, word)):
                 command = found
             else:
