@@ -18,6 +18,8 @@ EFFORT = replace(SAVED_READING, measure="effort_saved", beside={HALF: 0.5, DOUBL
 def test_every_sum_has_its_prices_beside_it_and_the_effort_at_half_and_double():
     """In production, with prices, both sides have money."""
     lines = table_lines(worth_table(replace(FIGURES, prices=PRICES, effort=EFFORT)))
+    prices = "At EUR 60.00 an hour of a person, 15 minutes each time, and EUR 0.10 an hour of a machine"
+    prices += "; prices of 1 Dec 2012."
     assert lines == (
         "Hands a month: monolith 4.0 times, 1h 00m; service@4 4.0 times, 1h 00m (15 minutes each)",
         (
@@ -32,10 +34,7 @@ def test_every_sum_has_its_prices_beside_it_and_the_effort_at_half_and_double():
         "Records a month: monolith 10,000; service@4 10,000",
         "Money a month: monolith EUR 100.00; service@4 EUR 100.00",
         "Effort saved: 65%, likely 63% to 67%; 50% at half the touch_minutes, 70% at double the touch_minutes.",
-        (
-            "At EUR 60.00 an hour of a person, 15 minutes each time, and EUR 0.10 an hour of a machine; prices of "
-            "1 Dec 2012."
-        ),
+        prices,
     )
 
 
