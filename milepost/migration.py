@@ -24,8 +24,7 @@ if TYPE_CHECKING:
         StageChange,
     )
     from poc.config.workspace import Workspace
-    from poc.ledger.ledger import Ledger
-    from poc.parity.store import ComparedFile
+    from poc.parity.compared_days import ComparedDay as DayOfFeed
     from poc.route.route_store import RouteChange
 
 #: Exit code of a gate that failed, as opposed to one that lacks evidence.
@@ -44,7 +43,7 @@ def read_migration(workspace: Workspace, now: datetime) -> MigrationState:
     from dashboard.service_state import ServiceUnreadable
     from poc.cli.migration.route_acts import feeds_with_route, list_routes
     from poc.ledger.ledger import open_ledger
-    from poc.parity.store import compared_files
+    from poc.parity.compared_days import compared_days
     from poc.route.route_store import read_changes
 
     feeds = feeds_with_route(workspace)
@@ -53,10 +52,10 @@ def read_migration(workspace: Workspace, now: datetime) -> MigrationState:
     with expected_errors_as(ServiceUnreadable):
         found = {(row["partner"], row["feed"]): row for row in list_routes(workspace, _micros(now))}
         with closing(open_ledger(workspace.ledger)) as ledger:
-            files = {name: compared_files(ledger, *name) for name in feeds}
+            days = {name: compared_days(ledger, *name) for name in feeds}
             changes = [change for name in feeds for change in read_changes(ledger, *name)]
-            routes = tuple(_route_now(found[name], _parity_now(workspace, ledger, *name, now)) for name in feeds)
-    differences, compared = _by_day([file for of_feed in files.values() for file in of_feed])
+            routes = tuple(_route_now(found[name], _parity_now(workspace, name, days[name], now)) for name in feeds)
+    differences, compared = _by_day([(partner, day) for (partner, _), of_feed in days.items() for day in of_feed])
     return MigrationState(
         at=now,
         routes=routes,
@@ -76,7 +75,7 @@ def read_feed_migration(workspace: Workspace, partner: str, feed: str, now: date
     from dashboard.service_state import ServiceUnreadable
     from poc.cli.migration.route_acts import feeds_with_route, show_route
     from poc.ledger.ledger import open_ledger
-    from poc.parity.store import compared_files
+    from poc.parity.compared_days import compared_days
     from poc.route.route_store import read_changes
 
     if (partner, feed) not in feeds_with_route(workspace):
@@ -84,10 +83,10 @@ def read_feed_migration(workspace: Workspace, partner: str, feed: str, now: date
     with expected_errors_as(ServiceUnreadable):
         row = show_route(workspace, f"{partner}/{feed}", _micros(now))
         with closing(open_ledger(workspace.ledger)) as ledger:
-            files = compared_files(ledger, partner, feed)
+            days = compared_days(ledger, partner, feed)
             changes = read_changes(ledger, partner, feed)
-            route = _route_now(row, _parity_now(workspace, ledger, partner, feed, now))
-    differences, compared = _by_day(files)
+            route = _route_now(row, _parity_now(workspace, (partner, feed), days, now))
+    differences, compared = _by_day([(partner, day) for day in days])
     called = row["monolith_called_at"]
     return FeedMigration(
         route=route,
@@ -101,12 +100,16 @@ def read_feed_migration(workspace: Workspace, partner: str, feed: str, now: date
     )
 
 
-def _parity_now(workspace: Workspace, ledger: Ledger, partner: str, feed: str, now: datetime) -> ParityNow:
-    """Return the parity of one feed by the dispositions of now. Raises BadInput."""
+def _parity_now(workspace: Workspace, name: tuple[str, str], days: Sequence[DayOfFeed], now: datetime) -> ParityNow:
+    """Return the parity of a feed by the dispositions of now. Raises BadInput."""
     from dashboard.migration_state import ParityNow
-    from poc.parity.feed_parity import parity_state
+    from poc.parity.compared_days import state_of_days
+    from poc.parity.dispositions import load_dispositions
 
-    state = parity_state(workspace, ledger, partner, feed, now)
+    if not days:
+        return ParityNow()
+    partner, feed = name
+    state = state_of_days(days, feed, load_dispositions(workspace.root, partner), now.astimezone(UTC).date())
     return ParityNow(
         files=state.files_compared,
         records=state.records_compared,
@@ -118,22 +121,20 @@ def _parity_now(workspace: Workspace, ledger: Ledger, partner: str, feed: str, n
     )
 
 
-def _by_day(files: Sequence[ComparedFile]) -> tuple[tuple[DayDifferences, ...], tuple[ComparedDay, ...]]:
-    """Return the differences of files by partner, day and cause, and the days on which files were compared."""
+def _by_day(days: Sequence[tuple[str, DayOfFeed]]) -> tuple[tuple[DayDifferences, ...], tuple[ComparedDay, ...]]:
+    """Return the differences by partner, day and cause, and the days on which files of a partner were compared."""
     from dashboard.migration_state import ComparedDay, DayDifferences
 
     counts: Counter[tuple[str, date, str]] = Counter()
-    days = set()
-    for file in files:
-        day = _moment(file.compared_at_us).date()
-        days.add((file.partner, day))
-        for (_, cause), count in file.differences.items():
-            counts[file.partner, day, cause] += count
+    for partner, day in days:
+        for (_, cause), count in day.differences.items():
+            counts[partner, day.day, cause] += count
     differences = (
         DayDifferences(partner=partner, day=day, cause=cause, differences=count)
         for (partner, day, cause), count in sorted(counts.items())
     )
-    return tuple(differences), tuple(ComparedDay(partner=partner, day=day) for partner, day in sorted(days))
+    compared = sorted({(partner, day.day) for partner, day in days})
+    return tuple(differences), tuple(ComparedDay(partner=partner, day=day) for partner, day in compared)
 
 
 def _route_now(row: Mapping[str, Any], parity: ParityNow) -> RouteNow:
