@@ -13,6 +13,7 @@ from poc.ledger.tables.parity import PARITY_DIFFERENCE, PARITY_FILE
 from poc.parity.dispositions import single_records
 from poc.parity.result import MAX_EXAMPLES, Example
 from poc.parity.state import ParityState
+from poc.text import truncate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,11 +108,16 @@ def store_comparison(
 def examples_json(result: Comparison) -> str:
     """Return the examples of a comparison as JSON."""
     listed = [
-        [e.cause, e.field, e.left_record, e.right_record, e.left, e.right, list(e.key)]
+        [e.cause, e.field, e.left_record, e.right_record, cut(e.left), cut(e.right), [cut(text) for text in e.key]]
         for examples in result.examples.values()
         for e in examples[:MAX_EXAMPLES]
     ]
     return json.dumps(listed, ensure_ascii=False, separators=(",", ":"))
+
+
+def cut(text: str | None) -> str | None:
+    """Return the beginning of a value: an example needs no more."""
+    return None if text is None else truncate(text)
 
 
 def compared_files(ledger: Ledger, partner: str, feed: str, since_us: int = 0) -> list[ComparedFile]:

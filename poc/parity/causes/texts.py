@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -28,6 +27,9 @@ SEPARATORS = re.compile(r"[\s,;|\[\]{}]+")
 
 #: Encodings that are taken for one another.
 ENCODINGS = ("utf-8", "cp1252", "latin-1", "iso8859-15", "cp850", "cp437", "cp1250", "mac-roman")
+
+#: Longer texts are not compared in other encodings.
+MAX_ENCODED_CHARACTERS = 2_000
 
 #: Characters that stand for one that an encoding does not have.
 REPLACED = re.compile(r"[?\ufffd]+")
@@ -68,9 +70,9 @@ def differs_in_order(pairs: pl.DataFrame) -> pl.Series:
 
 
 def has_same_parts(left: str, right: str) -> bool:
-    """Return whether two texts have the same parts, two at least, in any order."""
-    parts = [part for part in SEPARATORS.split(left) if part]
-    return len(parts) > 1 and sorted(parts) == sorted(part for part in SEPARATORS.split(right) if part)
+    """Return whether two texts have the same parts, two at least, in different orders."""
+    one, other = ([part for part in SEPARATORS.split(text) if part] for text in (left, right))
+    return len(one) == len(other) > 1 and one != other and sorted(one) == sorted(other)
 
 
 def differs_in_encoding(pairs: pl.DataFrame) -> pl.Series:
@@ -81,13 +83,14 @@ def differs_in_encoding(pairs: pl.DataFrame) -> pl.Series:
 
 def is_other_encoding(left: str, right: str) -> bool:
     """Return whether one of two texts comes from the other by a wrong or a poorer encoding, or by escapes of HTML."""
+    if max(len(left), len(right)) > MAX_ENCODED_CHARACTERS:
+        return False
     if _encoded(left) & _encoded(right):
         return True
     return _is_poorer(left, right) or _is_poorer(right, left)
 
 
-@lru_cache(maxsize=4096)
-def _encoded(text: str) -> frozenset[bytes]:
+def _encoded(text: str) -> set[bytes]:
     """Return the bytes of a text in all encodings that have its characters."""
     result = set()
     for encoding in ENCODINGS:
@@ -95,7 +98,7 @@ def _encoded(text: str) -> frozenset[bytes]:
             result.add(text.encode(encoding))
         except UnicodeEncodeError:
             continue
-    return frozenset(result)
+    return result
 
 
 def _is_poorer(poor: str, text: str) -> bool:
@@ -108,8 +111,9 @@ def _is_poorer(poor: str, text: str) -> bool:
     pieces = REPLACED.split(poor)
     if len(pieces) == 1:
         return False
-    runs = REPLACED.findall(poor)
-    lost = [f"[^\\x00-\\x7f]{{1,{len(run)}}}" for run in runs]
+    # a character of several bytes may be replaced by as many signs; only beside ASCII is it clear where they end
+    least = "1," if "".join(pieces).isascii() else ""
+    lost = [f"[^\\x00-\\x7f]{{{least}{len(run)}}}" for run in REPLACED.findall(poor)]
     pattern = "".join(re.escape(piece) + gap for piece, gap in zip(pieces, [*lost, ""], strict=True))
     return re.fullmatch(pattern, text) is not None
 
