@@ -128,8 +128,7 @@ class Rounds:
 
     def __exit__(self, *_: object) -> None:
         for process in (self.service, self.proxy):
-            process.kill()
-            process.wait()
+            kill(process)
         self._resources.close()
 
     def start_service(self) -> None:
@@ -208,12 +207,10 @@ class Rounds:
         """Kill one of the programs with SIGKILL, and start it again."""
         victim = self.random.choice(["service", "service", "proxy", "command", "command"])
         if victim == "service":
-            self.service.kill()
-            self.service.wait()
+            kill(self.service)
             self.start_service()
         elif victim == "proxy":
-            self.proxy.kill()
-            self.proxy.wait()
+            kill(self.proxy)
             self.start_proxy()
         elif not self._kill_command():
             return
@@ -235,8 +232,7 @@ class Rounds:
 
     def settle(self) -> None:
         """End the service, and run until nothing waits any more."""
-        self.service.kill()
-        self.service.wait()
+        kill(self.service)
         os.environ.update({name: self.environment[name] for name in ("ENDPOINT", "ROWS")})
         now = datetime.now(UTC) + timedelta(days=(time.time() - self.began_s) / DAY_S)
         for _ in range(40):
@@ -297,3 +293,10 @@ class Rounds:
         process.stdin.close()
         process.wait(60)
         process.stdout.close()
+
+
+def kill(process: subprocess.Popen) -> None:
+    """Kill a process with SIGKILL, and close its output."""
+    process.kill()
+    process.wait()
+    process.stdout.close()

@@ -16,6 +16,7 @@ from poc.errors import BadInput, MonolithFailed, TryLater
 from poc.ledger.process_identity import process_id
 from poc.route.file_senders import FileSender, update_sender
 from poc.route.sides.command import (
+    LOCK,
     OUTPUT,
     CommandEnd,
     forget_last_run,
@@ -90,12 +91,13 @@ class MonolithSide:
         folder = file_folder(self.workspace, self.partner, self.feed, sender.sha256)
         if sender.state in {"done", "given_up"}:
             return MonolithRun("already_received", sender.sha256)
+        has_notes = (folder / LOCK).exists()  # not after a restore from a backup
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(folder) as lock:
             if lock is None:
                 raise TryLater(self._still_running(sender, folder))
             if sender.state == "begun":
-                sender, run = self._take_up(sender, folder, due_at_us)
+                sender, run = self._take_up(sender, folder, due_at_us, has_notes=has_notes)
                 if run is not None:
                     return run
             self._check_may_run(sender, route)
@@ -104,10 +106,7 @@ class MonolithSide:
     def _check_may_run(self, sender: FileSender, route: Route) -> None:
         name = f"{self.partner}/{self.feed}"
         if sender.state == "ambiguous" and not self.config.repeatable:
-            raise MonolithFailed(
-                f"{sender.file}: the monolith's command {sender.note}, and may have sent it; ask the partner, then "
-                f"`milepost route settle {name} {sender.file} --arrived` or `--again`"
-            )
+            raise MonolithFailed(self._held(sender))
         if route.stage == "retired":
             raise BadInput(
                 f"{sender.file}: {name} is retired, so that the monolith's command is refused; "
@@ -135,9 +134,12 @@ class MonolithSide:
             end = replace(end, was_killed=True, why="ended, but the file was rewritten while it ran")
         return self._end(sender, folder, end, begun, wants_shadow=watched.is_open)
 
-    def _take_up(self, sender: FileSender, folder: Path, due_at_us: int) -> tuple[FileSender, MonolithRun | None]:
+    def _take_up(
+        self, sender: FileSender, folder: Path, due_at_us: int, *, has_notes: bool
+    ) -> tuple[FileSender, MonolithRun | None]:
         """Go on with a command that was begun and whose process died; return the run where it had ended well."""
-        same_system = sender.process.split("/")[:2] == process_id().split("/")[:2]  # its host, not booted since
+        # its notes say something only on its host, if that was not booted since
+        same_system = has_notes and sender.process.split("/")[:2] == process_id().split("/")[:2]
         end = noted_end(folder)
         if end is None and same_system:  # it never began
             return self._update(sender, state="given"), None
@@ -161,7 +163,7 @@ class MonolithSide:
         """Record how the command ended. Raises MonolithFailed where it did not end well."""
         outcome = end.outcome
         shadow = "waits" if wants_shadow and outcome == "done" else ""
-        self._update(
+        sender = self._update(
             sender, state=outcome, ended_at_us=self._now_us(), exit_code=end.exit_code, note=end.why, shadow=shadow
         )
         self.recorder.record(
@@ -179,7 +181,15 @@ class MonolithSide:
                 with suppress(OSError):
                     remove_folder(folder)
             return MonolithRun("done", sender.sha256, end.duration_ns / 1e9)
+        if outcome == "ambiguous" and not self.config.repeatable:
+            raise MonolithFailed(self._held(sender))
         raise MonolithFailed(f"{sender.file}: the monolith's command {end.why}; its output is in {folder / OUTPUT}")
+
+    def _held(self, sender: FileSender) -> str:
+        return (
+            f"{sender.file}: the monolith's command {sender.note}, and may have sent it; ask the partner, then "
+            f"`milepost route settle {self.partner}/{self.feed} {sender.file} --arrived` or `--again`"
+        )
 
     def _still_running(self, sender: FileSender, folder: Path) -> str:
         """Say that the command of a dead process works on; kill it once its time is over."""

@@ -1,5 +1,6 @@
 """Files of a feed with a route: what the monolith fails on, what it was killed on, and the shadow beside it."""
 
+import shutil
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -144,4 +145,13 @@ def test_a_file_that_is_handed_in_waits_for_the_monolith(moved):
     with closing(open_ledger(workspace.ledger)) as ledger, pytest.raises(TryLater, match="the monolith exchanges"):
         exchange_one(workspace, "UA", "flights", lambda: moved.add("a.csv", 1), ledger, lambda: NOW, "0")
     moved.run()
+    assert moved.monolith == ["a.csv"]
+
+
+def test_a_begun_command_without_its_notes_is_held(moved):
+    """After a restore, nothing says whether a command that had begun ran on: it is not run again."""
+    moved.add("a.csv", 1)
+    moved.die("after:command:0")
+    shutil.rmtree(moved.root / "var" / "route")
+    assert "may have sent it" in str(moved.run()["a.csv"].error)
     assert moved.monolith == ["a.csv"]
