@@ -22,6 +22,7 @@ class MonolithOutput(Strict):
     )
     folder: str | None = Field(
         default=None,
+        pattern=r"^[^/].*$",
         description="The files that the command writes: a path in the workspace whose last part is a file name "
         'pattern, such as `"out/orders/*.csv"`.',
     )
@@ -34,6 +35,8 @@ class MonolithOutput(Strict):
     def _is_one_way(self) -> MonolithOutput:
         if (self.capture is None) == (self.folder is None):
             raise ValueError("needs either `capture` or `folder`")
+        if self.folder is not None and ".." in self.folder.split("/"):
+            raise ValueError(f"`folder` {self.folder!r} must lie in the workspace")
         return self
 
 

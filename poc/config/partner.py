@@ -232,6 +232,10 @@ class Partner(Strict):
             if self.endpoint.folder is None and (feed.out == "parquet" or feed.out_header or feed.out_trailer):
                 keys = '`out = "parquet"`, `out_header` and `out_trailer`'
                 raise ValueError(f"feed {name!r}: {keys} go with a folder, which gets whole files")
+            if self.endpoint.folder is not None and feed.monolith is not None and feed.monolith.output.capture:
+                raise ValueError(
+                    f'feed {name!r}: `capture = "http"` goes with a `url`; name the `folder` of the output'
+                )
             if self.endpoint.folder is not None and feed.path is not None:
                 raise ValueError(f"feed {name!r}: `path` goes with a `url`")
             if self.endpoint.folder is not None and feed.deliver == "early":

@@ -80,7 +80,8 @@ class KeepSettings(Strict):
     )
     capture: Duration | None = Field(
         default=None,
-        description="How long the requests of monoliths stay in `var/capture`, where `milepost capture` keeps them.",
+        description="How long the requests of monoliths stay in `var/capture`, where `milepost capture` keeps them, "
+        "and those that the service did not send, in `var/shadow`.",
     )
     history: Duration | None = Field(
         default=None,

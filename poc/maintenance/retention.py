@@ -11,6 +11,7 @@ from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from poc.delivery.body_files import remove_stray_files
 from poc.ledger.lookup import SETTLED
 from poc.ledger.queries import refused_files
 from poc.ledger.schema import ASIDE, DECISION, EXCHANGE, PARCEL
+from poc.route.file_senders import delete_old_senders
 from poc.schedule.tick_store import delete_history
 
 if TYPE_CHECKING:
@@ -103,7 +105,8 @@ def tidy(
         elif kind == "spool":
             removed.append(_remove_files(kind, old_damaged_lines(var / "spool", before_us), before, dry_run))
         elif kind == "capture":
-            removed.append(_remove_files(kind, old_captures(var / "capture", before), before, dry_run))
+            old = chain(old_captures(var / "capture", before), old_shadow_requests(var / "shadow", before))
+            removed.append(_remove_files(kind, old, before, dry_run))
         elif kind == "quarantine":
             removed.append(Removed(kind, remove_settled_rows(ledger, before_us, dry_run=dry_run), before))
         elif kind == "history":
@@ -164,6 +167,15 @@ def old_captures(captures: Path, before: datetime) -> Iterator[Path]:
                     path.rmdir()
 
 
+def old_shadow_requests(shadows: Path, before: datetime) -> Iterator[Path]:
+    """Yield the requests that were kept instead of sent before a time, by `poc.route.sides.shadow`."""
+    for folder in sorted(shadows.glob("*/*/requests/*")):
+        with suppress(OSError):  # removed meanwhile
+            if folder.stat().st_mtime < before.timestamp():
+                yield from _files(folder)
+                folder.rmdir()
+
+
 def remove_settled_rows(ledger: Ledger, before_us: int, *, dry_run: bool) -> int:
     """Remove rows that have left quarantine, of settled exchanges that ended before a time; return how many.
 
@@ -197,6 +209,7 @@ def remove_history(ledger: Ledger, before_us: int, *, dry_run: bool) -> int:
     if not dry_run:
         _delete(ledger, DELETE_EXCHANGE, keys)
         delete_history(ledger, before_us)
+        delete_old_senders(ledger, before_us)
         ledger.commit()
     return len(keys)
 

@@ -44,6 +44,15 @@ SELECT_OPEN_EXCHANGE_OF_NAME = sa.select(EXCHANGE.c.id).where(
 )
 SELECT_UNSETTLED = sa.select(FILE_SENDER).where(_UNSETTLED).order_by(_C.given_at_us)
 SELECT_TO_SHADOW = sa.select(FILE_SENDER).where(_C.shadow == "waits", _OF_FEED).order_by(_C.ended_at_us)
+#: Files that both sides are done with; of the service's, whose exchange is no longer in the ledger.
+DELETE_OLD = sa.delete(FILE_SENDER).where(
+    _C.given_at_us < sa.bindparam("before_us"),
+    _C.shadow != "waits",
+    sa.or_(
+        sa.and_(_C.side == "monolith", sa.or_(_C.state == "done", _C.state == "given_up")),
+        sa.and_(_C.side == "service", ~sa.exists().where(EXCHANGE.c.id == _C.exchange_id)),
+    ),
+)
 INSERT_SENDER = sa.insert(FILE_SENDER)
 UPDATE_SENDER = sa.update(FILE_SENDER).where(_OF_FILE)
 
@@ -116,6 +125,14 @@ def update_sender(ledger: Ledger, sender: FileSender, **values: object) -> None:
     """Update columns of a file's row; the caller commits. Raises TryLater, LedgerDamaged."""
     key = {"of_partner": sender.partner, "of_feed": sender.feed, "of_sha256": sender.sha256}
     ledger.execute(UPDATE_SENDER, {**values, **key})
+
+
+def delete_old_senders(ledger: Ledger, before_us: int) -> None:
+    """Delete the sides of files that were given before a time and are done; the caller commits.
+
+    The same bytes are a new file then. Raises TryLater, LedgerDamaged.
+    """
+    ledger.execute(DELETE_OLD, {"before_us": before_us})
 
 
 def _sender_of(row: Sequence[Any]) -> FileSender:

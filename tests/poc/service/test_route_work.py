@@ -2,7 +2,7 @@
 
 import shutil
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,6 +10,7 @@ from poc.alerts.open_alerts import read_open_alerts
 from poc.config.workspace import load_workspace
 from poc.errors import BadInput, GuardrailBreached, MonolithFailed, TryLater
 from poc.ledger.ledger import open_ledger
+from poc.maintenance.retention import remove_history
 from poc.parity.feed_parity import parity_state
 from poc.service.single_file import exchange_one
 
@@ -155,3 +156,14 @@ def test_a_begun_command_without_its_notes_is_held(moved):
     shutil.rmtree(moved.root / "var" / "route")
     assert "may have sent it" in str(moved.run()["a.csv"].error)
     assert moved.monolith == ["a.csv"]
+
+
+def test_old_history_forgets_what_the_monolith_has_done(moved):
+    """After `[keep] history`, the same bytes are a new file; what waits for a person stays known."""
+    (moved.root / "fail-b.csv").touch()
+    moved.add("a.csv", 1)
+    moved.add("b.csv", 2)
+    moved.run()
+    with closing(open_ledger(moved.root / "var" / "ledger.db")) as ledger:
+        remove_history(ledger, int((NOW + timedelta(days=1)).timestamp() * 1_000_000), dry_run=False)
+    assert moved.state() == {"b.csv": "failed"}
