@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from metrics.events import Recorder
+    from metrics.replay.input_files import InputFile
     from metrics.replay.program_template import ProgramTemplates
     from metrics.replay.workload import Workload
 
@@ -70,6 +71,7 @@ def replay(
     on_file: Callable[[], None],
     on_phase: Callable[[str], object] = str,  # does nothing
     templates: ProgramTemplates | None = None,
+    meanwhile: Callable[[], object] = str,  # does nothing
 ) -> Iterator[BlockReplayed]:
     """Replay the workload and record every run; yield after each block, so that the caller can collect.
 
@@ -78,7 +80,8 @@ def replay(
         recorder: the destination of run, holding, answer and outage events.
         on_file: called once for every file, subject and round.
         on_phase: called with the current phase: faults, week and round, or a start of programs.
-        templates: those from which subjects are forked whose time is not judged; without them, each is started anew.
+        templates: those from which subjects are forked; without them, each is started anew.
+        meanwhile: called while the first programs start, for work that is not timed.
 
     Raises:
         SubjectFailed: a program did not start, or broke the protocol.
@@ -101,7 +104,7 @@ def replay(
         blocks = sorted({file.block for file in request.workload.files})
         on_phase("starting programs")
         with pool.starting(blocks[0]):
-            pass
+            meanwhile()
         series = series_hash(request.workload, pool.baseline_hash(), request.workspace)
         rates = request.workload.faults_sha256
         recorder.record(SeriesEvent(mode="replay", faults=request.faults, series=series, faults_sha256=rates))
@@ -122,6 +125,7 @@ def replay(
                     calendar.close_blocks(pool.of_round(number), last=following is None)
                 pool.end_finished(block, calendar)
                 yield BlockReplayed(block, series, calendar.runs - before)
+        pool.end_all()
 
 
 class SubjectPool:
@@ -153,8 +157,9 @@ class SubjectPool:
         files = [file for file in self._request.workload.files if file.block == block]
         labels = [label for label in self._labels if block is not None and self._request.is_active(label, block)]
         keys = [(number, label) for number in self._request.rounds for label in labels]
+        keys.sort(key=lambda key: key[1].startswith("monolith"))  # the services first: their starts take longest
         starts = {
-            key: self._executor.submit(SubjectRun, self._request, key[1], key[0], self._endpoint, self._templates)
+            key: self._executor.submit(self._start_with_spares, *key, files)
             for key in keys
             if key not in self._subject_runs
         }
@@ -171,14 +176,22 @@ class SubjectPool:
             wait(spares)
             wait(self._ends)
         self._subject_runs |= {key: start.result() for key, start in starts.items()}
-        spares += [self._executor.submit(self._subject_runs[key].prepare_spares, files) for key in starts]
         for spare in spares:
             spare.result()
 
+    def _start_with_spares(self, number: int, label: str, files: Sequence[InputFile]) -> SubjectRun:
+        subject = SubjectRun(self._request, label, number, self._endpoint, self._templates)
+        try:
+            subject.prepare_spares(files)
+        except BaseException:
+            subject.end()
+            raise
+        return subject
+
     def read_partner(self) -> None:
         """Read what the partner has got from each subject."""
-        for subject in self._subject_runs.values():
-            subject.read_partner()
+        for _ in self._executor.map(SubjectRun.read_partner, self._subject_runs.values()):
+            pass
 
     def of_round(self, number: int) -> list[SubjectRun]:
         """Return the subjects of a round, the control first."""
@@ -197,3 +210,7 @@ class SubjectPool:
             _, last = self._request.spans.get(subject.label, (0, block + 1))
             if block >= last and not calendar.has_open_blocks(subject):
                 self._ends.append(self._executor.submit(self._subject_runs.pop(key).end))
+
+    def end_all(self) -> None:
+        """Let all subjects end, side by side."""
+        wait([self._executor.submit(subject.end) for subject in self._subject_runs.values()])

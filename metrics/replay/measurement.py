@@ -5,8 +5,10 @@ from __future__ import annotations
 import fcntl
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import metadata, resources
 from typing import TYPE_CHECKING
 
@@ -16,13 +18,14 @@ from metrics.events import SpoolRecorder, parse_subject
 from metrics.progress import ProgressCounter
 from metrics.replay import fault_plan, input_files, workload
 from metrics.replay.harness import replay, subject_labels
+from metrics.replay.program_template import FIRST_IMPORTS, ProgramTemplates
 from metrics.replay.stress import STRESS, plan_stress, replay_side_by_side
 from metrics.replay.subject_run import ReplayRequest
 from metrics.store.database import open_store
 from metrics.store.series import next_round, rows_of_round
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from metrics.progress import Progress
@@ -106,15 +109,19 @@ def measure(request: MeasurementRequest, progress: Progress) -> MeasurementResul
         closing(open_store(request.store, "replay")) as db,
         resources.as_file(fault_files / "faults-standard.toml") as rates,
         resources.as_file(fault_files / "faults-stress.toml") as stress_rates,
+        closing(ProgramTemplates(FIRST_IMPORTS)) as templates,
     ):
         counter = ProgressCounter(progress)
+        templates.prepare()
         counter.begin("writing the input files")
         seed = fault_plan.read_faults(rates)["seed"]
-        workloads = {
-            name: workload.build_workload(folder, rates, name, request.weeks, request.year)
-            for name in FAULTS
-            if name in request.faults
-        }
+        names = [name for name in FAULTS if name in request.faults]
+        with ThreadPoolExecutor() as executor:
+            builds = [
+                executor.submit(workload.build_workload, folder, rates, name, request.weeks, request.year)
+                for name in names
+            ]
+        workloads = {name: build.result() for name, build in zip(names, builds, strict=True)}
         spans = request.stress if STRESS in request.faults else {}
         stress = plan_stress(db, request.root, folder, stress_rates, spans, release)
         counter.total = sum(len(one.workload.files) for one in stress) + request.rounds * sum(
@@ -146,29 +153,32 @@ def measure(request: MeasurementRequest, progress: Progress) -> MeasurementResul
                 request.spans_under(name),
             )
             recorder = SpoolRecorder(spool)
-            for step in replay(one_replay, recorder, counter.add, counter.begin):
+            remove = partial(remove_state, folder, [other for other in request.faults if other != name])
+            for step in replay(one_replay, recorder, counter.add, counter.begin, templates, remove):
                 runs += step.runs
                 series = step.series
                 collect_spool()
             recorder.close()
-            remove_state(folder)
             rows = rows or rows_of_round(db, subject_labels(request.subjects)[-1], name, series, numbers[-1])
         if stress:
             counter.begin("stress series, rounds side by side")
-        for stress_runs, stress_series in replay_side_by_side(stress, spool, counter.add):
-            runs += stress_runs
-            series = series or stress_series
-            collect_spool()
+        with ThreadPoolExecutor(1) as executor:
+            executor.submit(remove_state, folder, workloads)
+            for stress_runs, stress_series in replay_side_by_side(stress, spool, counter.add):
+                runs += stress_runs
+                series = series or stress_series
+                collect_spool()
         remove_state(folder)
     if damaged is not None:
         raise damaged
     return MeasurementResult(runs, time.monotonic() - began, rows, series)
 
 
-def remove_state(folder: Path) -> None:
-    """Remove the state of subjects and partner of a replay that has ended."""
-    shutil.rmtree(folder / "partner", ignore_errors=True)
-    shutil.rmtree(folder / "subjects", ignore_errors=True)
+def remove_state(folder: Path, faults: Iterable[str] = ("*",)) -> None:
+    """Remove the state of subjects and partner of replays that have ended, of all or under these fault sets."""
+    for name in faults:
+        for path in (*folder.glob(f"partner/*.{name}.r*"), *folder.glob(f"subjects/*.{name}.r*")):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

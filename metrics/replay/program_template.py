@@ -1,13 +1,17 @@
 """Start programs by forking a template: a process that has imported the program's modules once.
 
 A start of the service takes most of a second of processor time, nearly all of it for imports; a fork takes a few
-milliseconds. Only programs whose time and memory are not judged are started like this. A forked process shares pages
-with the template and lacks the background threads of its memory allocator, so that its times and its peak are not those
-of the program in production.
+milliseconds. There are two kinds of templates:
 
-`python -m metrics.replay.program_template MODULE` is the template. Its standard input is a Unix socket. Each message is
-the arguments of one start as a JSON array, with the file descriptors of the program's standard input and output. The
-template answers with the process's id. It ends with its standard input; the processes go on until their own input ends.
+- One that has imported the whole program, for programs whose time and memory are not judged. A forked process lacks the
+  background threads of its memory allocator, so that its times and its peak are not those of the program in production.
+- One that has imported only what starts no thread (`FIRST_IMPORTS`), for judged programs, those of both sides. The
+  forked process imports the rest itself, and has the threads, memory and garbage collector of one started anew.
+
+`python -m metrics.replay.program_template MODULE [FIRST ...]` is the template. Its standard input is a Unix socket.
+Each message is the arguments of one start as a JSON array, with the file descriptors of the program's standard input
+and output. The template answers with the process's id. It ends with its standard input; the processes go on until their
+own input ends.
 """
 
 from __future__ import annotations
@@ -25,15 +29,48 @@ import sys
 import threading
 import traceback
 import warnings
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from metrics.errors import SubjectFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 #: Bytes of a message: the arguments are a few paths.
 MESSAGE_BYTES = 65_536
+
+#: What judged programs import in their template; the rest, such as polars, starts threads, which no fork inherits.
+FIRST_IMPORTS = {
+    "poc.monolith": ("poc.monolith.exchange",),
+    "poc.service.line_protocol": (
+        "metrics.terminal",
+        "poc.config.workspace",
+        "poc.contract.datetime_formats",
+        "poc.contract.schema",
+        "poc.contract.xml_patterns",
+        "poc.delivery.request_delivery",
+        "poc.exchanges.attempt",
+        "poc.exchanges.pass_file",
+        "poc.formats.cells",
+        "poc.formats.compression",
+        "poc.formats.csv_grammar",
+        "poc.formats.json_values",
+        "poc.formats.parse_ahead",
+        "poc.ledger.ledger",
+        "poc.ledger.lookup",
+        "poc.pipeline.stage_timer",
+        "poc.prefetch",
+        "poc.quarantine.store",
+        "poc.service.run_event",
+        "poc.stages.deliver_file",
+        "poc.stages.deliver_once",
+        "poc.stages.refuse",
+        "poc.stages.retry",
+        "poc.transports.folder",
+        "poc.transports.http",
+    ),
+}
 
 #: Whether programs can be forked here; elsewhere each is started anew. A process's descriptor exists in Linux only.
 CAN_FORK = hasattr(os, "pidfd_open")
@@ -78,11 +115,22 @@ class ForkedProgram:
 
 
 class ProgramTemplates:
-    """The templates of a replay, one for each module, started when it is first needed; for several threads."""
+    """The templates of a replay, one for each module, started when it is first needed; for several threads.
 
-    def __init__(self) -> None:
+    Args:
+        first_imports: by module, what a template imports; without it, a template imports the whole program.
+    """
+
+    def __init__(self, first_imports: Mapping[str, Sequence[str]] | None = None) -> None:
+        self._first_imports = first_imports or {}
         self._lock = threading.Lock()
         self._templates: dict[str, tuple[subprocess.Popen[bytes], socket.socket]] = {}
+
+    def prepare(self) -> None:
+        """Start the templates of all modules with first imports, so that they import while other work is done."""
+        with self._lock:
+            for module in self._first_imports if CAN_FORK else ():
+                self._begin(module)
 
     def start(self, arguments: Sequence[str]) -> ForkedProgram:
         """Start `python -m MODULE ...` by forking. Raises SubjectFailed."""
@@ -108,7 +156,7 @@ class ProgramTemplates:
         ours, theirs = socket.socketpair()
         with theirs:
             template = subprocess.Popen(  # noqa: S603 (our own programs)
-                [sys.executable, "-m", "metrics.replay.program_template", module],
+                [sys.executable, "-m", "metrics.replay.program_template", module, *self._first_imports.get(module, ())],
                 stdin=theirs.fileno(),
                 umask=0o077,  # the programs' files are below `var`, for their owner only
                 process_group=0,  # Ctrl-C is for this process
@@ -118,22 +166,28 @@ class ProgramTemplates:
 
     def close(self) -> None:
         """End the templates; programs that they have started go on."""
-        for template, ours in self._templates.values():
+        for _, ours in self._templates.values():
             ours.close()
+        for template, _ in self._templates.values():
             template.wait()
 
 
 def main() -> int:
-    """Import the module, and fork it for each message until the input ends."""
-    module = importlib.import_module(sys.argv[1])
-    gc.freeze()  # no collection touches, and so copies, what is shared
+    """Import the module, or what comes first of it, and fork for each message until the input ends."""
+    module, *first_imports = sys.argv[1:]
+    for name in first_imports or [module]:
+        importlib.import_module(name)
+    if not first_imports:
+        gc.freeze()  # no collection touches, and so copies, what is shared
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside the threads of a memory allocator
+    elif len(list(Path("/proc/self/task").iterdir())) > 1:
+        raise SystemExit(f"{module}: one of its first imports starts threads, which no fork inherits")
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # ended programs leave no entry behind
-    warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside the threads of a memory allocator
     requests = socket.socket(fileno=0)
     while True:
         message, descriptors, _, _ = socket.recv_fds(requests, MESSAGE_BYTES, 2)
         if not message:
-            return 0
+            os._exit(0)  # at once: there is nothing to finish
         pid = os.fork()
         if not pid:
             run_program(module, json.loads(message), *descriptors)
@@ -142,8 +196,8 @@ def main() -> int:
         requests.send(str(pid).encode())
 
 
-def run_program(module: Any, arguments: list[str], stdin: int, stdout: int) -> None:
-    """Run the program in this process, with these descriptors as its standard input and output, and end."""
+def run_program(name: str, arguments: list[str], stdin: int, stdout: int) -> None:
+    """Run a module in this process, with these descriptors as its standard input and output, and end."""
     code = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -151,6 +205,9 @@ def run_program(module: Any, arguments: list[str], stdin: int, stdout: int) -> N
             os.dup2(descriptor, place)
             os.close(descriptor)
         sys.stdin, sys.stdout = open(0, encoding="utf-8"), open(1, "w", encoding="utf-8")  # noqa: SIM115 (to its end)
+        module: Any = importlib.import_module(name)
+        if hasattr(module, "__path__"):
+            module = importlib.import_module(f"{name}.__main__")
         code = module.main(arguments)
         sys.stdout.flush()
     except BaseException:  # noqa: BLE001 (the traceback is all that is left of it)

@@ -56,7 +56,7 @@ class SubjectProcess:
     """A child process that sends a JSON line when it is ready, then answers each JSON line with one."""
 
     def __init__(self, arguments: Sequence[str], templates: ProgramTemplates | None = None) -> None:
-        """Start a program; with `templates`, one whose time is not judged is forked, where that is possible."""
+        """Start a program; with `templates`, fork it, where that is possible."""
         forks = templates is not None and CAN_FORK and "-m" in arguments
         self._process = templates.start(arguments) if templates and forks else start_program(arguments)
         assert self._process.stdin is not None  # noqa: S101 (for the type checker)

@@ -6,6 +6,7 @@ ordinary stages.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from json.encoder import encode_basestring as quote
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,7 @@ def plain_json(value: str | int | None) -> str:
     return str(value) if isinstance(value, int) else quote(value)
 
 
+@lru_cache(maxsize=1024)  # feeds of several partners often have the same names
 def member_name(name: str) -> str:
     """Return the name of a member with its colon, as the encoder writes it."""
     line = JsonLinesEncoder().encode(pl.DataFrame({ROW: [1], name: [True]})).decode()

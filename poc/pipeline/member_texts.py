@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import polars as pl
@@ -50,6 +51,12 @@ class JoinedText:
         return [[null if None in texts else "".join(texts) for texts in zip(*parts, strict=True)]]
 
 
+@lru_cache(maxsize=64)
+def seconds_of_hour(after: str) -> tuple[str, ...]:
+    """Return minute and second of each second of an hour, and what follows them."""
+    return tuple(f"{second // 60:02}:{second % 60:02}{after}" for second in range(HOUR_S))
+
+
 class TimeText:
     """The member of a datetime with minutes added, in two pieces: up to the hour, and from the minute on.
 
@@ -68,7 +75,7 @@ class TimeText:
         before, after, self._null = member
         self._before = before
         self._hours = HourTexts(before)
-        self._seconds = [f"{second // 60:02}:{second % 60:02}{after}" for second in range(HOUR_S)]
+        self._seconds = seconds_of_hour(after)
         # the first value of a cell costs nothing, and these two are needed in each file
         self._hour_texts = name, add_maker(name, ValueMaker(self._make_hours, of_times=self._hours_of))
         self._minute_texts = minutes_name, add_maker(minutes_name, ValueMaker(self._make_minutes, self._minutes_of))
