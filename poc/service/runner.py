@@ -87,9 +87,15 @@ class Runner:
             due_at_us = int(path.lstat().st_mtime * 1_000_000)
         except OSError as error:
             raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
-        return self._record_run(
-            path.name, due_at_us, lambda now, opened: exchange(self.prepared, path, now, self.ledger, opened)
-        )
+
+        def run(now: datetime, opened: Callable[[ExchangeRecord], None]) -> Receipt:
+            def admitted(entry: ExchangeRecord) -> None:
+                self.admit(entry)
+                opened(entry)
+
+            return exchange(self.prepared, path, now, self.ledger, admitted)
+
+        return self._record_run(path.name, due_at_us, run)
 
     def exchange_files(self, paths: Sequence[Path]) -> list[Receipt | Exception]:
         """Exchange files in one pass; return the receipt of each, or the error that prevented it.
@@ -147,12 +153,7 @@ class Runner:
     ) -> Receipt:
         now = self.clock()
         timer = RunTimer.start(self.prepared, file, due_at_us, now, self.release)
-
-        def opened(entry: ExchangeRecord) -> None:
-            self.admit(entry)
-            self.recorder.record(timer.started(entry), started=True)
-
-        receipt = run(now, opened)
+        receipt = run(now, lambda entry: self.recorder.record(timer.started(entry), started=True))
         self.recorder.record(timer.ended(receipt, by_person=self.by_person))
         return receipt
 

@@ -167,3 +167,15 @@ def test_old_history_forgets_what_the_monolith_has_done(moved):
     with closing(open_ledger(moved.root / "var" / "ledger.db")) as ledger:
         remove_history(ledger, int((NOW + timedelta(days=1)).timestamp() * 1_000_000), dry_run=False)
     assert moved.state() == {"b.csv": "failed"}
+
+
+def test_an_exchange_that_began_before_the_feed_had_a_route_ends_at_the_service(moved):
+    """What the ledger still has to send of a file is sent, although nothing gave the file to the service."""
+    text = moved.partner_file.read_text()
+    moved.partner_file.write_text(text[: text.index("[feed.flights.monolith]")])
+    moved.add("a.csv", 1)
+    moved.die("before:publish:0")
+    (moved.inbox / "a.csv").unlink()
+    moved.partner_file.write_text(text)
+    moved.run()
+    assert (moved.monolith, moved.service) == ([], ["a.csv"])

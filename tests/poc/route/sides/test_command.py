@@ -1,0 +1,69 @@
+"""The monolith's command: how it ends is known, also by its notes, and nothing of it outlives its time."""
+
+import os
+import time
+
+import pytest
+
+from poc.route.sides.command import locked, noted_end, run_command
+
+
+def run(folder, command, timeout_s=60):
+    """Run a command in a folder; return how it ended, and how its notes say it did."""
+    with locked(folder) as lock:
+        assert lock is not None
+        end = run_command(command, folder, folder, lock, timeout_s)
+    return end, noted_end(folder)
+
+
+@pytest.mark.parametrize(
+    ("command", "outcome", "code"),
+    [
+        (["true"], "done", 0),
+        (["sh", "-c", "exit 3"], "failed", 3),
+        (["no-such-program"], "failed", 127),
+        (["sh", "-c", "kill -9 $$"], "ambiguous", 137),
+        (["sh", "-c", "kill -TERM 0"], "ambiguous", 143),
+    ],
+)
+def test_the_end_is_known_and_noted(tmp_path, command, outcome, code):
+    """The exit code tells done from failed, and from ended by a signal; a process that comes later reads the same."""
+    end, noted = run(tmp_path, command)
+    assert (end.outcome, end.exit_code) == (outcome, code)
+    assert (noted.outcome, noted.exit_code) == (outcome, code)
+
+
+def test_a_command_that_never_began_has_no_notes(tmp_path):
+    """A process that died before it started the command leaves nothing from which it could have run."""
+    assert noted_end(tmp_path) is None
+
+
+def test_the_time_out_ends_all_processes_of_the_command(tmp_path, monkeypatch):
+    """What ignores the polite signal is killed, also a process that the command has started."""
+    monkeypatch.setattr("poc.route.sides.command.GRACE_S", 0.2)
+    script = "(trap '' TERM; exec sleep 600) & trap '' TERM; wait; sleep 600"
+    end, _ = run(tmp_path, ["sh", "-c", script], timeout_s=1)
+    assert end.outcome == "ambiguous"
+    until_s = time.monotonic() + 60
+    while time.monotonic() < until_s:  # the system ends killed processes in its own time
+        with locked(tmp_path) as lock:
+            if lock is not None:
+                return
+        time.sleep(0.02)
+    pytest.fail("a process of the command still holds the lock")
+
+
+def test_the_lock_is_held_while_the_command_runs(tmp_path):
+    """Another process sees that the command of a dead one still works, as it holds the lock."""
+    command = ["sh", "-c", f"sleep 0.2; touch {tmp_path}/done"]
+    with locked(tmp_path) as lock:
+        pid = os.fork()
+        if pid == 0:
+            run_command(command, tmp_path, tmp_path, lock, 60)
+            os._exit(0)
+    with locked(tmp_path) as lock:
+        assert lock is None
+    os.waitpid(pid, 0)
+    with locked(tmp_path) as lock:
+        assert lock is not None
+    assert (tmp_path / "done").exists()
