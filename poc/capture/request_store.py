@@ -13,6 +13,7 @@ import json
 import os
 import re
 import threading
+import weakref
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,26 @@ FORM = "application/x-www-form-urlencoded"
 SECRET_FORM = re.compile(rb"(?:^|&)(?:grant_type|client_secret|password|assertion|refresh_token)=")
 
 
+class Journal:
+    """The open journal of a day. It is closed when the store and all requests that began on the day have let it go."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._lock = threading.Lock()
+        self._is_torn = False
+        weakref.finalize(self, os.close, fd)
+
+    def append(self, line: dict[str, Any]) -> None:
+        """Append a line of JSON; one that a full disk cut before is ended first. Raises OSError."""
+        data = json.dumps(line, separators=(",", ":")).encode() + b"\n"
+        with self._lock:
+            if self._is_torn:
+                data = b"\n" + data
+            self._is_torn = True
+            write_all(self.fd, data)
+            self._is_torn = False
+
+
 class RequestStore:
     """What one partner's proxy keeps; `lost` counts requests that could not be kept."""
 
@@ -46,8 +67,7 @@ class RequestStore:
         self._report = report
         self._on_lost = on_lost
         self._day = ""
-        self._journal: int | None = None
-        self._journal_before: int | None = None
+        self._journal: Journal | None = None
         self._syncs: dict[int, asyncio.Future[None]] = {}
         self._number = 0
 
@@ -64,7 +84,7 @@ class RequestStore:
                 "id": key, "at": now.isoformat(timespec="microseconds"), "method": head.method, "path": head.shown_path,
                 "type": head.media_type, "coding": head.coding, "key": head.key,
             }  # fmt: skip
-            append_line(journal, line)
+            journal.append(line)
         except OSError as error:
             self.lose(request, error)
         return request
@@ -90,26 +110,22 @@ class RequestStore:
         await asyncio.shield(running)
 
     def close(self) -> None:
-        """Close the journals."""
-        for journal in (self._journal, self._journal_before):
-            if journal is not None:
-                os.close(journal)
-        self._journal = self._journal_before = None
+        """Let the journal go."""
+        self._journal = None
 
-    def _journal_of(self, day: str) -> int:
-        """Return the open journal of a day; that of the day before stays open for the requests that began then."""
+    def _journal_of(self, day: str) -> Journal:
+        """Return the open journal of a day; a clock that goes back stays at the later day. Raises OSError."""
         if day > self._day or self._journal is None:
             folder = self._folder / max(day, self._day)
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            journal = open_private(str(folder / JOURNAL), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
-            size = os.fstat(journal).st_size
-            if size and os.pread(journal, 1, size - 1) != b"\n":  # the end of a process cut the last line
-                os.write(journal, b"\n")
+            fd = open_private(str(folder / JOURNAL), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
+            journal = Journal(fd)
+            size = os.fstat(fd).st_size
+            if size and os.pread(fd, 1, size - 1) != b"\n":  # the end of a process cut the last line
+                os.write(fd, b"\n")
             for path in (folder, self._folder):
                 sync_folder(path)
-            if self._journal_before is not None:
-                os.close(self._journal_before)
-            self._day, self._journal, self._journal_before = folder.name, journal, self._journal
+            self._day, self._journal = folder.name, journal
         return self._journal
 
 
@@ -118,7 +134,7 @@ class KeptRequest:
 
     def __init__(self, store: RequestStore, key: str, media_type: str) -> None:
         self.id = key
-        self.journal: int | None = None
+        self.journal: Journal | None = None
         self.path: Path | None = None
         self.kept = True
         self.whole = False
@@ -169,7 +185,7 @@ class KeptRequest:
             await asyncio.shield(self._closing)
         self._append({"id": self.id, "ended": ended, "status": status, "wall_s": round(wall_s, 6), "kept": self.kept})
         try:
-            await self._store.sync(self.journal)
+            await self._store.sync(self.journal.fd)
         except OSError as error:
             self._store.lose(self, error)
 
@@ -180,7 +196,7 @@ class KeptRequest:
     def _append(self, line: dict[str, Any]) -> None:
         assert self.journal is not None  # noqa: S101 (looked at by the callers; tells the type checker)
         try:
-            append_line(self.journal, line)
+            self.journal.append(line)
         except OSError as error:
             self._store.lose(self, error)
 
@@ -223,11 +239,6 @@ class KeptRequest:
                     os.close(self._fd)
                     self._fd = None
             self._append(self._body())
-
-
-def append_line(fd: int, line: dict[str, Any]) -> None:
-    """Append a line of JSON in one write. Raises OSError."""
-    write_all(fd, json.dumps(line, separators=(",", ":")).encode() + b"\n")
 
 
 def write_all(fd: int, data: bytes) -> None:

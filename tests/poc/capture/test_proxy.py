@@ -171,9 +171,8 @@ def test_an_end_looks_the_same_through_the_proxy(scripted, start_proxy, connect)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         free_port = closed.getsockname()[1]
     down = start_proxy(free_port)
-    client = connect(down)
-    with pytest.raises(ConnectionError):
-        client.exchange(REQUEST)
+    with pytest.raises(ConnectionError):  # while it connects, or later
+        connect(down).exchange(REQUEST)
     assert down.kept() == []
     assert "cannot be reached" in down.warnings[0]
 
@@ -322,9 +321,8 @@ def test_tls_trusts_what_the_partners_file_says(scripted, start_proxy, connect, 
     client.send(REQUEST)
     assert client.read(len(LAST)) == LAST
     distrusting = start_proxy(partner.port, tls=TlsFiles())
-    client = connect(distrusting)
     with pytest.raises(ConnectionError):
-        client.exchange(REQUEST)
+        connect(distrusting).exchange(REQUEST)
     assert "certificate" in distrusting.warnings[0]
     assert len(partner.requests) == 1
 
