@@ -10,7 +10,7 @@ from waitress.server import create_server
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 #: Seconds in which a request must arrive whole, from its first byte, or for the first one from its connection.
 REQUEST_S = 10.0
@@ -32,14 +32,21 @@ SETTINGS: dict[str, Any] = {
 
 
 def make_server(
-    app: Callable[..., Any], listener: socket.socket, max_body_bytes: int | None = None, proxies: int = 0
+    app: Callable[..., Any],
+    listener: socket.socket,
+    max_body_bytes: int | None = None,
+    proxies: int = 0,
+    peers: Mapping[int, tuple[str, int]] | None = None,
 ) -> Any:
     """Return a server of a WSGI application on a listening socket, with bounded connections and bodies.
 
     Behind reverse proxies the application sees `X-Forwarded-For`; otherwise the server takes such headers away.
+    `peers` are the clients behind `dashboard.tls`, by the port of their connection; any other one is closed then.
     """
-    limit = {} if max_body_bytes is None else {"max_request_body_size": max_body_bytes}
+    limit: dict[str, Any] = {} if max_body_bytes is None else {"max_request_body_size": max_body_bytes}
+    limit |= {} if peers is None else {"url_scheme": "https"}
     server = create_server(app, sockets=[listener], clear_untrusted_proxy_headers=not proxies, **(SETTINGS | limit))
+    server.peers = peers
     server.channel_class = BoundedChannel
     return server
 
@@ -48,13 +55,17 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
     """A connection that takes the place of the one that has been idle longest, where its client has too many."""
 
     def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:  # noqa: A002 (of waitress)
+        client = addr if server.peers is None else server.peers.get(addr[1])
+        addr = client or addr
         others = list(server.active_channels.values())
         super().__init__(server, sock, addr, adj, map=map)
         #: When the request that is arriving began; None between two requests.
         self.arriving_since: float | None = time.monotonic()
         own = [channel for channel in others if channel.addr[0] == addr[0]]
         crowd = own if len(own) >= MAX_PER_CLIENT else others if len(others) >= MAX_CONNECTIONS else []
-        if crowd:
+        if client is None:  # not from where TLS ends: another program of this machine
+            self.handle_close()
+        elif crowd:
             idle = [channel for channel in crowd if channel.is_idle()]
             min(idle, key=lambda channel: channel.last_activity, default=self).handle_close()
 

@@ -26,6 +26,9 @@ HEADERS = {
 }
 
 
+#: For a year, browsers ask for this host by TLS alone; sent over TLS only.
+HSTS = "max-age=31536000"
+
 #: Host names of this machine. Any other name means that a foreign site resolves to us (DNS rebinding).
 LOCAL_HOSTS = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?", re.IGNORECASE)
 
@@ -55,6 +58,8 @@ def add_headers(response: Response) -> Response:
     """Add the security headers, and an ETag to every page without one."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", HSTS)
     if g.get("visitor"):
         response.headers.setdefault("Cache-Control", "private, no-cache")  # pages of errors, too
     if response.status_code == 200 and not response.direct_passthrough and "ETag" not in response.headers:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from dashboard.config import Config
+    from dashboard.tls import TlsFront
 
 #: The only hosts that the server listens on without a sign-in.
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -85,6 +86,7 @@ def run_server(
     stop_s: float,
     *,
     gc_threshold: int | None = None,
+    tls: TlsFront | None = None,
 ) -> int:
     """Serve the dashboard and run the jobs until a signal comes; running jobs may finish first.
 
@@ -94,6 +96,7 @@ def run_server(
         jobs: periodic jobs by name; those of the dashboard itself are added.
         stopping: set as soon as the server stops, so that jobs can end early.
         gc_threshold: the argument of `shorten_gc_pauses` after the warm-up; None: garbage collection stays as it is.
+        tls: ends TLS in front of `listener`; None: plain HTTP is spoken there.
         stop_s: seconds in which jobs may finish; after them the process ends as if it were killed.
 
     Returns:
@@ -133,7 +136,10 @@ def run_server(
         start = datetime.now(UTC) + timedelta(seconds=job.first_s)
         scheduler.add_job(job.work, "interval", id=name, next_run_time=start, seconds=job.every_s)
     access = config.access
-    server = make_server(app, listener, *(() if access is None else (MAX_UPLOAD_BYTES, access.proxies)))
+    most_bytes, proxies = (None, 0) if access is None else (MAX_UPLOAD_BYTES, access.proxies)
+    server = make_server(app, tls.inner if tls else listener, most_bytes, proxies, tls.peers if tls else None)
+    if tls is not None:
+        tls.start()
     scheduler.start()
     try:
         server.run()
@@ -141,6 +147,8 @@ def run_server(
         end_process_after(stop_s, code)
         stopping.set()
         scheduler.shutdown(wait=True)
+        if tls is not None:
+            tls.close()
         server.close()
         close_app(app)
     return code

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,15 +18,15 @@ from milepost.jobs import JobWatch, reporting_errors
 from milepost.migration import read_feed_migration, read_migration
 from milepost.repairs import list_held, read_held
 from milepost.service_state import read_exchange_notes, read_service_state
-from milepost.web_access import make_access
+from milepost.web_access import make_access, make_tls
 from poc.cli.operations.log_options import log_options, logger_of, new_run_id
 
 if TYPE_CHECKING:
     import logging
     import socket
     from collections.abc import Callable
-    from pathlib import Path
 
+    from dashboard.tls import TlsFront
     from milepost.context import WorkspaceContext
     from poc.alerts.open_alerts import SharedAlerts
     from poc.logs.exchange_log import ExchangeLog
@@ -64,12 +65,20 @@ GC_THRESHOLD = 2_000
     help="The address to listen on; any but loopback needs a sign-in, `[web]` in `milepost.toml`.",
 )
 @click.option("--port", default=8765, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--cert",
+    type=click.Path(path_type=Path),
+    help="Speak TLS with this certificate and its chain, PEM; a renewed one is taken within a minute.",
+)
+@click.option("--key", type=click.Path(path_type=Path), help="The key of the certificate, PEM, without a password.")
 @log_options
 @click.pass_obj
 def serve(
     context: WorkspaceContext,
     host: str,
     port: int,
+    cert: Path | None,
+    key: Path | None,
     log_format: str | None,
     log_level: str | None,
     log_file: Path | None,
@@ -86,8 +95,9 @@ def serve(
         print_line(f"milepost: {note}", err=True)
     logger = logger_of(log_format, log_level, log_file)
     listener = listen(host, port, has_accounts=context.workspace.settings.web.sign_in != "none")
-    print_line(f"Dashboard: {url_of(listener)} (Ctrl-C ends it)")
-    sys.exit(serve_until_signal(context, listener, logger))
+    tls = make_tls(context.workspace.settings.web, listener, cert, key)
+    print_line(f"Dashboard: {url_of(listener) if tls is None else context.public_url} (Ctrl-C ends it)")
+    sys.exit(serve_until_signal(context, listener, logger, tls))
 
 
 def judge_today(context: WorkspaceContext) -> list[Verdict]:
@@ -169,7 +179,9 @@ def background_jobs(
     }
 
 
-def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logger: logging.Logger) -> int:
+def serve_until_signal(
+    context: WorkspaceContext, listener: socket.socket, logger: logging.Logger, tls: TlsFront | None = None
+) -> int:
     """Serve the dashboard and run the jobs until a signal comes; the current job is finished first.
 
     Returns:
@@ -232,4 +244,4 @@ def serve_until_signal(context: WorkspaceContext, listener: socket.socket, logge
         "digest": PeriodicJob(work=guarded(jobs["digest"]), every_s=DIGEST_S, first_s=10),
     }
     with resources:
-        return run_server(config, listener, periodic_jobs, stop, STOP_S, gc_threshold=GC_THRESHOLD)
+        return run_server(config, listener, periodic_jobs, stop, STOP_S, gc_threshold=GC_THRESHOLD, tls=tls)

@@ -8,10 +8,12 @@ from time import time_ns
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import socket
     from pathlib import Path
 
     from dashboard.access.provider import Provider
     from dashboard.access.settings import Access
+    from dashboard.tls import TlsFront
     from poc.config.settings.web import OidcSettings, WebSettings
 
 
@@ -34,6 +36,25 @@ def make_access(web: WebSettings, root: Path) -> Access | None:
         now_us=lambda: time_ns() // 1000,
         provider=None if web.oidc is None else make_provider(web.oidc, root),
     )
+
+
+def make_tls(web: WebSettings, listener: socket.socket, cert: Path | None, key: Path | None) -> TlsFront | None:
+    """Return what ends TLS on a socket; None without a certificate.
+
+    Raises:
+        CertificateUnusable: one of the two files is missing or cannot be used, or nobody reaches the dashboard by TLS.
+    """
+    from dashboard.tls import CertificateUnusable, TlsFront
+
+    if cert is None and key is None:
+        return None
+    if cert is None or key is None:
+        raise CertificateUnusable("--cert and --key go together; give both")
+    if web.sign_in == "none" or not web.public_url.startswith("https:"):
+        raise CertificateUnusable(
+            '--cert needs a sign-in and a `public_url` that begins with "https:", below `[web]` in milepost.toml'
+        )
+    return TlsFront(listener, cert, key)
 
 
 def check_extra(sign_in: str) -> None:

@@ -1,0 +1,180 @@
+"""TLS in front of the dashboard's server: it ends here, and plain HTTP goes on through a socket of loopback.
+
+The server, waitress, speaks no TLS, and its loop cannot wait for a handshake. So the connections are accepted and
+decrypted in a loop of their own, with bounds of their own, and the server is told whose each of them is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections import Counter
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from dashboard.connections import MAX_CONNECTIONS, MAX_PER_CLIENT
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from pathlib import Path
+
+#: Seconds in which a client must have done the handshake, and between two looks whether the certificate was replaced.
+HANDSHAKE_S, RELOAD_S = 10.0, 60.0
+
+#: Bytes that are read at once.
+CHUNK_BYTES = 1 << 16
+
+
+class CertificateUnusable(Exception):
+    """The certificate or its key cannot be used; the message names the files."""
+
+    exit_code = 2
+
+
+class TlsFront:
+    """Accepts TLS connections on a listening socket, and passes them to `inner`, a listening socket of loopback.
+
+    `peers` maps the port from which such a connection reaches `inner` to the address of its client. A new certificate
+    in the same files is taken for new connections within a minute.
+
+    Args:
+        listener: where clients connect.
+        cert: the certificate with the chain up to its authority, PEM.
+        key: its key, PEM, without a password.
+
+    Raises:
+        CertificateUnusable: they cannot be read, or do not belong together.
+    """
+
+    def __init__(self, listener: socket.socket, cert: Path, key: Path) -> None:
+        self._files = (cert, key)
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._context.set_alpn_protocols(["http/1.1"])
+        self._loaded = self._stamp()
+        self._load()
+        self._listener = listener
+        self._listener.setblocking(False)
+        self.inner = socket.create_server(("127.0.0.1", 0))
+        self.peers: dict[int, tuple[str, int]] = {}
+        self._open: Counter[str] = Counter()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="tls", daemon=True)
+
+    def start(self) -> None:
+        """Begin to accept connections, in a thread."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End all connections and the thread."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+        self._listener.close()
+        self.inner.close()
+
+    def _stamp(self) -> tuple[tuple[int, int], ...]:
+        """Return a value that differs once one of the files was replaced."""
+        try:
+            return tuple((status.st_mtime_ns, status.st_ino) for status in (path.stat() for path in self._files))
+        except OSError as error:
+            raise CertificateUnusable(f"{error.filename}: {error.strerror}") from error
+
+    def _load(self) -> None:
+        cert, key = self._files
+        try:
+            self._context.load_cert_chain(cert, key, password=lambda: "")  # never asked for at the terminal
+        except (OSError, ValueError) as error:  # of which SSLError is one
+            raise CertificateUnusable(
+                f"certificate {cert} and key {key} cannot be used: {error}; give a certificate with its chain and its "
+                "key, both PEM, the key without a password"
+            ) from error
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        tasks = [self._loop.create_task(self._accept()), self._loop.create_task(self._reload())]
+        self._loop.run_forever()
+        del tasks
+        for task in (pending := asyncio.all_tasks(self._loop)):
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        self._loop.close()
+
+    async def _reload(self) -> None:
+        """Take a certificate that was renewed; one that cannot be used is left out, and the last stays."""
+        while True:
+            await asyncio.sleep(RELOAD_S)
+            with suppress(CertificateUnusable):
+                if (stamp := self._stamp()) != self._loaded:
+                    self._load()
+                    self._loaded = stamp
+
+    async def _accept(self) -> None:
+        running: set[asyncio.Task[None]] = set()
+        while True:
+            try:
+                client, address = await self._loop.sock_accept(self._listener)
+            except OSError:  # too many open files, or a client that is gone already
+                await asyncio.sleep(0.1)
+                continue
+            host = str(address[0])
+            # twice what the server keeps: it makes room for a new one by closing one that is idle
+            if self._open[host] >= 2 * MAX_PER_CLIENT or self._open.total() >= 2 * MAX_CONNECTIONS:
+                client.close()
+                continue
+            self._open[host] += 1
+            task = self._loop.create_task(self._serve(client, (host, int(address[1]))))
+            running.add(task)
+            task.add_done_callback(running.discard)
+
+    async def _serve(self, client: socket.socket, peer: tuple[str, int]) -> None:
+        """Do the handshake and pass the bytes of one connection on, both ways, until one side ends it."""
+        inside = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        port = 0
+        try:
+            reader, writer = await self._wrap(client)
+            inside.setblocking(False)
+            inside.bind(("127.0.0.1", 0))
+            port = int(inside.getsockname()[1])
+            self.peers[port] = peer  # before the server can accept it
+            await self._loop.sock_connect(inside, self.inner.getsockname())
+            inner_reader, inner_writer = await asyncio.open_connection(sock=inside)
+            await _until_one_ends(_pass_on(reader, inner_writer), _pass_on(inner_reader, writer))
+            for open_writer in (writer, inner_writer):
+                open_writer.close()
+        except (TimeoutError, OSError):  # of which SSLError is one: a client that speaks no TLS, or is gone
+            pass
+        finally:
+            client.close()
+            inside.close()
+            self.peers.pop(port, None)
+            self._open[peer[0]] -= 1
+            if not self._open[peer[0]]:
+                del self._open[peer[0]]
+
+    async def _wrap(self, client: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader = asyncio.StreamReader(CHUNK_BYTES, self._loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=self._loop)
+        transport, _ = await self._loop.connect_accepted_socket(
+            lambda: protocol, client, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_S
+        )
+        return reader, asyncio.StreamWriter(transport, protocol, reader, self._loop)
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Write what arrives, at the pace at which it is taken."""
+    while data := await reader.read(CHUNK_BYTES):
+        writer.write(data)
+        await writer.drain()
+
+
+async def _until_one_ends(*ways: Coroutine[None, None, None]) -> None:
+    tasks = [asyncio.ensure_future(way) for way in ways]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
