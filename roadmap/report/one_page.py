@@ -110,14 +110,16 @@ def gather(
         else f"What follows is the plan alone; {FILLS[clock]} the numbers.",
         standing=tuple(shortened(text, 110) for text in standing_sentences({v.code: v.status for v in verdicts})),
         figures=key_figures.key_figures(db, head, plan, verdicts),
-        worth=worth_sentence(worth_table(worth_figures(db, head.question, today))) if db and head else "",
+        worth=shortened(worth_sentence(worth_table(worth_figures(db, head.question, today))), 170)
+        if db and head
+        else "",
         drawing=_drawn(db, plan, built, today, clock, faults, HEIGHTS[fill]) if db else None,
         rows=rows,
         omitted=omitted,
         removed=shortened(_removed(db, plan, today), 150) if db else "",
         fill=fill,
         decision=shortened(_newest_decision(db, verdicts, today) if db else "None recorded.", 230),
-        checkin=shortened(_newest_checkin(verdicts), 150),
+        checkin=shortened(_newest_checkin(verdicts), 110),
         caveats=tuple(shortened(text, 130) for text in caveats.short_caveats(db, head)),
         measurement=tuple(
             shortened(text, 130)

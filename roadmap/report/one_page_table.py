@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from roadmap.model import Verdict
 
 #: The most milestones with a reason each; with ordinary type size; in all.
-ROOMY, DENSE, MOST = 4, 8, 12
+ROOMY, DENSE, MOST = 3, 8, 12
 
 #: Characters of a title and of a reason, by how full the page is.
 TITLES = {"roomy": 60, "close": 48, "dense": 40}

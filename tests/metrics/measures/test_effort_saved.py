@@ -55,6 +55,16 @@ def test_the_mix_of_files_cannot_flatter(compare_db):
     assert effort_saved(load_window(compare_db, QUESTION)).estimate == pytest.approx(0)
 
 
+def test_a_feed_counts_by_the_effort_that_it_took_in_the_monolith(compare_db):
+    """AA took three touches a week and takes one; BB took one and takes one: two of four are saved, not two thirds."""
+    for number in range(4):
+        touched(compare_db, number, "monolith", 3, 0.1, "AA")
+        touched(compare_db, number, "monolith", 1, 0.1, "BB")
+        touched(compare_db, number, "service", 1, 0.1, "AA")
+        touched(compare_db, number, "service", 1, 0.1, "BB")
+    assert effort_saved(load_window(compare_db, QUESTION)).estimate == pytest.approx(0.5, abs=0.001)
+
+
 def test_a_quiet_quarter_of_the_service_proves_little(compare_db):
     """Without a touch in a few weeks, the range still has the noise of one touch more."""
     for number in range(6):

@@ -23,8 +23,8 @@ def test_every_sum_has_its_prices_beside_it_and_the_effort_at_half_and_double():
     assert lines == (
         "Hands a month: monolith 4.0 times, 1h 00m; service@4 4.0 times, 1h 00m (15 minutes each)",
         (
-            "Waiting a month: monolith half within 1m 00s, 95% within 10m 00s; service@4 half within 1m 00s, 95% within "
-            "10m 00s (from due to delivered)"
+            "Waiting a month: monolith half within 1m 00s, 95% within 10m 00s; service@4 half within 1m 00s, 95% "
+            "within 10m 00s (from due to delivered)"
         ),
         (
             "Failures a month: monolith 3.0 at the first attempt, 1.0 in the end, of 100; service@4 3.0 at the first "
