@@ -14,6 +14,7 @@ from dashboard.access.roles import OPEN, TOKEN_KINDS, demand, is_for_scopes
 from dashboard.access.sessions import find_session
 from dashboard.access.tokens import find_token
 from dashboard.access.users import Actor, Visitor
+from dashboard.scope import WHOLE
 from dashboard.security import LOCAL_HOSTS, READ_METHODS
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ MAX_TARGET, REFUSED_AGAIN_US = 200, 60 * 1_000_000
 
 #: What is answered even if the database of accounts cannot be read.
 WITHOUT_ACCOUNTS = frozenset({"health.live", "static"})
+
+#: Who requests each page once when the server starts, and the key of a request's environment that says so. A client
+#: cannot set it: what it sends has other keys, and is text.
+WARM_UP = Visitor(name="warm-up", role="", permissions=frozenset({"read"}), form_key="", scope=WHOLE)
+WARM_UP_MARK = "milepost.warm_up"
 
 #: The field of a form that holds the key of the session.
 FORM_KEY = "form_key"
@@ -46,7 +52,7 @@ def check_request(access: Access) -> BaseResponse | None:
     demanded = demand(request.endpoint)
     if request.endpoint in WITHOUT_ACCOUNTS:
         return None
-    visitor = find_visitor(access)
+    visitor = WARM_UP if request.environ.get(WARM_UP_MARK) is WARM_UP else find_visitor(access)
     g.visitor = visitor
     if demanded == OPEN:
         return None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from dashboard.access.guard import WARM_UP, WARM_UP_MARK
+
 if TYPE_CHECKING:
     from flask import Flask
 
     from dashboard.cache.views import Views
 
 #: Endpoints that are no pages of measurements, or are only there with a service or with accounts.
-OTHERS = ("static", "static_files.", "health.", "today.", "access.", "audit.", "repairs.")
+OTHERS = ("static", "static_files.", "health.", "today.", "access.", "audit.", "repairs.", "shares.")
 
 
 def warm_up(app: Flask) -> None:
@@ -22,7 +24,7 @@ def warm_up(app: Flask) -> None:
     if cast("Views", app.extensions["views"]).refresh():
         client = app.test_client()
         for address in page_addresses(app):
-            client.get(address, base_url="http://localhost")
+            client.get(address, base_url="http://localhost", environ_overrides={WARM_UP_MARK: WARM_UP})
 
 
 def page_addresses(app: Flask) -> list[str]:

@@ -45,15 +45,19 @@ requestAnimationFrame(look);
 """
 
 
-def seen(url: str, turns: int) -> dict[str, float]:
+def seen(url: str, turns: int, cookie: str = "") -> dict[str, float]:
     """Return the medians of `lcp_ms` and `chart_ms`, and the largest `cls`, over this many first views.
+
+    `cookie` is sent with each request, as `NAME=VALUE`.
 
     Raises:
         SystemExit: the page cannot be fetched, or has no charts in time.
     """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGS))
-        found = [_look(browser, url) for _ in range(turns + 1)][1:]  # the first view includes the start of the browser
+        found = [_look(browser, url, cookie) for _ in range(turns + 1)][
+            1:
+        ]  # the first view includes the start of the browser
         browser.close()
     late = [one for one in found if one["chart"] is None]
     if late:
@@ -65,12 +69,15 @@ def seen(url: str, turns: int) -> dict[str, float]:
     }
 
 
-def _look(browser: Browser, url: str) -> dict[str, Any]:
+def _look(browser: Browser, url: str, cookie: str) -> dict[str, Any]:
     """Times of one view of a page, in milliseconds."""
     with _page(browser) as ask:
         ask("Page.enable")
         ask("Page.addScriptToEvaluateOnNewDocument", source=WATCH)
         ask("Emulation.setDeviceMetricsOverride", width=1280, height=900, deviceScaleFactor=1, mobile=False)
+        if cookie:
+            name, _, value = cookie.partition("=")
+            ask("Network.setCookie", name=name, value=value, url=url)
         if trouble := ask("Page.navigate", url=url).get("errorText"):
             raise SystemExit(f"{url}: {trouble}")
         time.sleep(WATCHED_S)

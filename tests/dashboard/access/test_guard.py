@@ -8,6 +8,7 @@ from dashboard.access.roles import DEMANDS, OPEN, ROLES, SCOPED_ENDPOINTS, TOKEN
 from dashboard.access.tokens import add_token, revoke_token
 from dashboard.access.users import Actor
 from dashboard.pages import health
+from dashboard.pages.warm_up import warm_up
 from tests.dashboard.access.conftest import ADDRESS
 
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
@@ -195,3 +196,15 @@ def test_ready_tells_reasons_to_those_who_may_see_pages(guarded, browser, monkey
     for visitor, is_told in ((browser(), False), (browser("vera"), True)):
         answer = visitor.get("/ready")
         assert (answer.status_code, "/srv/secret" in answer.text) == (503, is_told)
+
+
+def test_pages_are_warm_behind_a_sign_in_too(guarded, monkeypatch):
+    """When the server starts, each page is made once; a header of the same name lets nobody in."""
+    statuses = []
+    guarded.after_request(lambda response: statuses.append(response.status_code) or response)
+    monkeypatch.setattr(guarded.extensions["views"], "refresh", lambda: True)
+    warm_up(guarded)
+    assert set(statuses) == {200}
+    assert len(statuses) > 5
+    for name in ("milepost.warm_up", "Milepost-Warm-Up", "milepost_warm_up"):
+        assert guarded.test_client().get("/method", base_url=ADDRESS, headers={name: "1"}).status_code == 401
