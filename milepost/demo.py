@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from metrics.replay.measurement import MeasurementRequest
     from roadmap.plan.milestones import Plan
 
-#: Weeks of the second year that are replayed: those of M5, as M6 has not all of its measures yet.
+#: Weeks of the second year that are replayed: those of M5, as the replay moves no feed yet, and M6 asks for that.
 SECOND_YEAR_WEEKS = 13
 
 

@@ -75,7 +75,12 @@ def test_template_holds_the_targets_fixed_before_anything_was_measured():
             "service@5",
             date(2014, 3, 31),
             date(2014, 6, 29),
-            [("lost_records", "at_most", 0, "standard"), ("partner_duplicates", "at_most", 0, "standard")],
+            [
+                ("feeds_cut_over", "at_least", 1.0, "standard"),
+                ("parity_unexplained", "at_most", 0, "standard"),
+                ("lost_records", "at_most", 0, "standard"),
+                ("partner_duplicates", "at_most", 0, "standard"),
+            ],
             [],
         ),
     }
