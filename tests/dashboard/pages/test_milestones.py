@@ -97,14 +97,14 @@ def test_charts_that_have_nothing_to_show_are_words(client: FlaskClient) -> None
 def test_recorded_forecasts_and_criteria_are_charts(example: FlaskClient) -> None:
     """Slips and criteria reached come from what was recorded, with the same numbers as data."""
     text = example.get("/milestones").text
-    assert "12 of 19 criteria met on 31 Dec 2013" in text
+    assert "12 of 21 criteria met on 31 Dec 2013" in text
     rows = example.get("/charts/burnup.csv").text.splitlines()
-    assert rows[:2] == ["as_of,met,scope", "2013-02-17,0,19"]
-    assert rows[-1] == "2013-12-31,12,19"
+    assert rows[:2] == ["as_of,met,scope", "2013-02-17,0,21"]
+    assert rows[-1] == "2013-12-31,12,21"
     slips = example.get("/charts/slips.csv").text.splitlines()
     assert slips[1].startswith("M1,2013-02-17,2013-03-31,")
     assert slips[-1] == "M4,2013-12-31,2013-12-31,,,not expected within three years"
-    assert example.get("/charts/burnup.csv?as_of=2013-03-30").text.splitlines()[-1] == "2013-03-24,2,19"
+    assert example.get("/charts/burnup.csv?as_of=2013-03-30").text.splitlines()[-1] == "2013-03-24,2,21"
 
 
 @pytest.mark.parametrize(
@@ -152,12 +152,12 @@ def test_one_look_is_words_and_two_are_a_line(
     db.close()
     client = app_on(store).test_client()
     part = get_html(client, "/milestones").one("section", aria_labelledby="criteria").text
-    assert "0 of 19 criteria met on 17 Feb 2013. A line is drawn here once milestones were judged on two days" in part
+    assert "0 of 21 criteria met on 17 Feb 2013. A line is drawn here once milestones were judged on two days" in part
     assert client.get("/charts/burnup.json").status_code == 404
     db = open_store(store, "replay")
     evaluate(db, load_plan(PLAN), date(2013, 2, 24), 1, 0)
     db.close()
-    assert client.get("/charts/burnup.json").json["title"] == "0 of 19 criteria met on 24 Feb 2013"
+    assert client.get("/charts/burnup.json").json["title"] == "0 of 21 criteria met on 24 Feb 2013"
 
 
 def test_the_table_of_the_plan_has_the_computed_status(example: FlaskClient) -> None:
