@@ -266,32 +266,41 @@ def test_ctrl_c_ends_a_demo_and_all_it_started(tmp_path):
             not any(b'"kind":"run"' in path.read_bytes() for path in spool.glob("*.jsonl")) and time.monotonic() < until
         ):
             time.sleep(0.1)
-        started = running(folder)
-        assert len(started) > 3
+        started = started_by(program.pid)
+        assert len(started) > 4  # the partner, two templates, and a program of each side
         os.killpg(program.pid, signal.SIGINT)
         _, said = program.communicate(timeout=300)
     assert (program.returncode, said) == (130, "")
-    assert ended(folder)
+    assert ended(started)
     with closing(open_store(folder / "var" / "metrics-replay.db", "replay")) as db:
         collect(folder / "var" / "spool" / "replay", db, 0)
         assert db["run"].count > 0
 
 
-def ended(folder):
-    """Return whether all processes of a folder end; the last ones may need a moment longer than their parent."""
+def ended(processes):
+    """Return whether all these processes end; the last ones may need a moment longer than their parent."""
     until = time.monotonic() + 60
-    while running(folder) and time.monotonic() < until:
+    while processes & set(parents()) and time.monotonic() < until:
         time.sleep(0.1)
-    return running(folder) == []
+    return not processes & set(parents())
 
 
-def running(folder):
-    """Processes that have the folder on their command line."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+def started_by(pid):
+    """Return the processes that a process has started, and those that these have, each with the time of its start."""
+    found, ids = set(), {str(pid)}
+    while more := {process for process, parent in parents().items() if parent in ids} - found:
+        found |= more
+        ids |= {process for process, _ in more}
+    return found
+
+
+def parents():
+    """Return the id of the parent of each process; a process has its id and the time of its start."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it has ended meanwhile
-            if str(folder) in path.read_text():
-                found.append(path.parent.name)
+            _, parent, *rest = path.read_text().rpartition(")")[2].split()
+            found[path.parent.name, rest[17]] = parent
     return found
 
 
