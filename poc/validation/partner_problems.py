@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -42,6 +44,7 @@ def partner_problems(root: Path, path: Path, partner: Partner, environ: Mapping[
         of_feed = list(feed_problems(root, feed))
         if not of_feed and not of_secrets:
             of_feed = prepare_problems(root, partner, feed_id, environ)
+        of_feed += monolith_problems(root, feed, environ)
         yield from (f"{path}: feed.{feed_id}: {problem}" for problem in of_feed)
 
 
@@ -63,6 +66,18 @@ def feed_problems(root: Path, feed: Feed) -> Iterable[str]:
                 problems.append(str(of_field))
         return dict.fromkeys(problems)
     return ()
+
+
+def monolith_problems(root: Path, feed: Feed, environ: Mapping[str, str]) -> list[str]:
+    """Return what prevents the monolith's command from being started: one problem at most."""
+    if feed.monolith is None:
+        return []
+    program = feed.monolith.command[0]
+    if "/" in program:
+        place = root / program
+        return [] if os.access(place, os.X_OK) else [f"monolith.command: {place}: no program that can be run"]
+    path = environ.get("PATH")
+    return [] if shutil.which(program, path=path) else [f"monolith.command: {program!r} is no program on the PATH"]
 
 
 def prepare_problems(root: Path, partner: Partner, feed_id: str, environ: Mapping[str, str]) -> list[str]:

@@ -18,7 +18,7 @@ WHY = click.option("--why", default="", metavar="TEXT", help="The reason; it is 
 
 @click.group()
 def route() -> None:
-    """Show and change who exchanges the files of a feed: the monolith, the service, or both in a share."""
+    """Move a feed from the monolith to the service, stage by stage, and back."""
 
 
 @route.command()

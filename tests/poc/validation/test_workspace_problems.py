@@ -20,3 +20,14 @@ def test_a_target_without_its_secret_or_its_package_is_a_problem(tmp_path, monke
         "milepost.toml: notify needs the package apprise; install it with `pip install 'milepost[notify]'`"
     )
     assert "milepost.toml: notify 'ops': the environment variable OPS_MAIL is not set" in secret
+
+
+def test_a_monolith_that_cannot_be_started_is_a_problem(moved):
+    """The line names the program: a script without the right to run, or a name that is on no path."""
+    assert find_problems(moved.root, {"PATH": "/bin:/usr/bin"}) == []
+    (moved.root / "send.sh").chmod(0o600)
+    (problem,) = find_problems(moved.root, {"PATH": "/bin:/usr/bin"})
+    assert problem.endswith("send.sh: no program that can be run")
+    moved.configure('"./send.sh"', '"no-such-program"')
+    (problem,) = find_problems(moved.root, {"PATH": "/bin:/usr/bin"})
+    assert problem.endswith("'no-such-program' is no program on the PATH")
