@@ -15,7 +15,7 @@ def test_an_old_file_is_removed(make_cli):
     assert "would remove 1 file(s) in archive before " in cli.run("tidy", "--dry-run")
     assert archived.exists()
     removed = {row["kind"]: row["count"] for row in cli.json("tidy")["removed"]}
-    assert removed == {"archive": 1, "refused": 0, "spool": 0, "quarantine": 0}
+    assert removed == {"archive": 1, "refused": 0, "spool": 0, "capture": 0, "quarantine": 0}
     assert not archived.exists()
     assert len(cli.exchange_ids()) == 1
 
