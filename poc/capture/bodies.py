@@ -10,10 +10,12 @@ import codecs
 import csv
 import gzip
 import json
+import re
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader, BytesIO, RawIOBase, TextIOWrapper
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from poc.errors import BadInput
@@ -33,6 +35,10 @@ BodyFormat: TypeAlias = Literal["auto", "jsonl", "json", "csv"]
 #: Bytes that decide the format, and characters that are read at once.
 SNIFFED_BYTES = 4096
 PIECE_CHARACTERS = 1 << 16
+
+#: The boundary of the parts of a form, in quotes or not; and how a gzip file begins.
+BOUNDARY = re.compile(r"^multipart/form-data\s*;.*?\bboundary=(?:\"([^\"]+)\"|([^\s;]+))", re.IGNORECASE | re.DOTALL)
+GZIP_MAGIC = b"\x1f\x8b"
 
 #: Characters that JSON allows between values.
 JSON_SPACE = " \t\r\n"
@@ -54,6 +60,7 @@ class SentBody:
     coding: str = ""
     offset: int | None = None
     size_bytes: int = 0
+    media_type: str = ""
 
     @contextmanager
     def open(self) -> Iterator[BufferedReader]:
@@ -71,7 +78,7 @@ def read_bodies(bodies: Iterable[SentBody]) -> Iterator[Record]:
     header: list[str] | None = None
     for body in bodies:
         try:
-            with body.open() as binary:
+            for binary in open_contents(body):
                 body_format = body.format if body.format != "auto" else sniff_format(binary.peek(SNIFFED_BYTES))
                 text = TextIOWrapper(binary, "utf-8-sig", newline="")
                 if body_format == "csv":
@@ -83,13 +90,63 @@ def read_bodies(bodies: Iterable[SentBody]) -> Iterator[Record]:
             raise BadInput(f"{body.path}: its records cannot be read: {reason}") from error
 
 
+def open_contents(body: SentBody) -> Iterator[BufferedReader]:
+    """Yield the content of a body, or of each file in a form; one that is a gzip file is unpacked.
+
+    Raises OSError, BadInput, EOFError; ValueError for a form without a file.
+    """
+    with body.open() as binary:
+        boundary = BOUNDARY.search(body.media_type)
+        if boundary is None:
+            yield unpacked(binary)
+            return
+        files = 0
+        for part in form_files(binary, (boundary[1] or boundary[2]).encode("latin-1")):
+            files += 1
+            yield unpacked(BufferedReader(cast("RawIOBase", part)))
+        if not files:
+            raise ValueError("the form has no file")
+
+
+def unpacked(binary: BufferedReader) -> BufferedReader:
+    """Return what is in a gzip file, or the same content."""
+    if not binary.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC):
+        return binary
+    return BufferedReader(cast("RawIOBase", gzip.GzipFile(mode="rb", fileobj=binary)))
+
+
+def form_files(binary: BufferedReader, boundary: bytes) -> Iterator[BinaryIO]:
+    """Yield each file of a form (RFC 7578), in memory if it is small. Raises EOFError for a form that is cut."""
+    delimiter, last = b"--" + boundary, b"--" + boundary + b"--"
+    part: BinaryIO | None = None
+    held, begins_line = b"", True
+    while line := binary.readline(PIECE_CHARACTERS):
+        text = line.rstrip(b" \t\r\n")
+        if begins_line and text in {delimiter, last}:
+            if part is not None:
+                part.seek(0)
+                with part:
+                    yield part
+            if text == last:
+                return
+            head = b"".join(iter(lambda: binary.readline(PIECE_CHARACTERS).rstrip(b"\r\n"), b""))
+            part = cast("BinaryIO", SpooledTemporaryFile(PIECE_CHARACTERS)) if b"filename" in head else None  # noqa: SIM115
+            held = b""
+        elif part is not None:
+            end = line[len(line.rstrip(b"\r\n")) :]
+            part.write(held + line.removesuffix(end))
+            held = end
+        begins_line = line.endswith(b"\n")
+    raise EOFError("the form has no end")
+
+
 def open_coding(file: BinaryIO, coding: str, path: Path) -> BinaryIO | gzip.GzipFile | InflatedReader:
     """Return a reader of the content behind a Content-Encoding. Raises BadInput for one that cannot be read."""
     name = coding.strip().lower()
     if name in {"", "identity"}:
         return file
     if name in {"gzip", "x-gzip"}:
-        return gzip.GzipFile(fileobj=file)
+        return gzip.GzipFile(mode="rb", fileobj=file)
     if name == "deflate":
         return InflatedReader(file)
     raise BadInput(f"{path}: cannot be read: its Content-Encoding is {coding!r}; gzip and deflate can be read")

@@ -156,7 +156,8 @@ def summarise(
             refused += not open_end
     problem = "" if all(request.kept for request in taken) else "a body was not kept"
     bodies = tuple(
-        SentBody(request.body, body_format, request.coding, request.offset, request.size_bytes) for request in taken
+        SentBody(request.body, body_format, request.coding, request.offset, request.size_bytes, request.media_type)
+        for request in taken
     )
     return Sent(bodies, refused, unknown, repeated, maybe_twice, problem)
 

@@ -20,6 +20,12 @@ class MonolithOutput(Strict):
         description="`http`: the monolith sends to `milepost capture`, which passes its requests on to the partner and "
         "keeps them.",
     )
+    paths: str = Field(
+        default="*",
+        pattern=r"^(\*|/[^\s?#]*)$",
+        description='With `capture`: a pattern of the paths whose requests count, such as `"/orders*"`; others, such '
+        "as a sign-in at the same partner, are none of the feed's records.",
+    )
     folder: str | None = Field(
         default=None,
         pattern=r"^[^/].*$",
@@ -35,6 +41,8 @@ class MonolithOutput(Strict):
     def _is_one_way(self) -> MonolithOutput:
         if (self.capture is None) == (self.folder is None):
             raise ValueError("needs either `capture` or `folder`")
+        if self.paths != "*" and self.capture is None:
+            raise ValueError("`paths` goes with `capture`")
         if self.folder is not None and ".." in self.folder.split("/"):
             raise ValueError(f"`folder` {self.folder!r} must lie in the workspace")
         return self

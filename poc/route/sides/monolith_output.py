@@ -57,7 +57,9 @@ def watch_output(
                 watch = resources.enter_context(watch_folder(workspace.root, config.output.folder, body_format))
             else:
                 watch = resources.enter_context(
-                    watch_http(workspace.root, partner, body_format=body_format, wait_s=WATCH_WAIT_S)
+                    watch_http(
+                        workspace.root, partner, paths=config.output.paths, body_format=body_format, wait_s=WATCH_WAIT_S
+                    )
                 )
         except TryLater as error:
             problem = str(error)

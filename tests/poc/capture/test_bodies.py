@@ -42,6 +42,24 @@ def test_content_codings_are_undone_as_a_stream(tmp_path):
         assert sum(1 for _ in read_bodies([SentBody(tmp_path / coding, coding=coding)])) == 100_000
 
 
+def test_a_form_has_the_records_of_its_files(tmp_path):
+    """What `curl --form` uploads is read file by file, compressed or not; other fields are no records."""
+    head = b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n'
+    files = (
+        head % b'f"; filename="a.csv'
+        + b"a,b\r\n1,2\r\n\r\n"
+        + head % b'f"; filename="b.gz'
+        + gzip.compress(b"a,b\n3,4\n")
+    )
+    (tmp_path / "body").write_bytes(head % b"note" + b"a,b\r\n" + files + b"\r\n--x--\r\n")
+    for boundary in ("x", '"x"'):
+        body = SentBody(tmp_path / "body", media_type=f"multipart/form-data; boundary={boundary}")
+        assert list(read_bodies([body])) == [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]
+    (tmp_path / "body").write_bytes(files)
+    with pytest.raises(BadInput, match="the form has no end"):
+        list(read_bodies([SentBody(tmp_path / "body", media_type="multipart/form-data; boundary=x")]))
+
+
 BROKEN = (
     b'[{"a":1}',
     b'[{"a":1} {"a":2}]',
