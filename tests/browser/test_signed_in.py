@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
 PASSWORD = "correct horse battery"
 
-PAGES = ("/today", "/milestones/M1", "/repairs", "/repairs/{exchange}", "/audit")
+PAGES = ("/migration/DL/flights", "/today", "/milestones/M1", "/repairs", "/repairs/{exchange}", "/audit")
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory, made_up, busy_service) -> Iterator[tuple[str, str]]:
+def desk(tmp_path_factory, made_up, busy_service, moving) -> Iterator[tuple[str, str]]:
     """The address of a dashboard with the account ada, and the id of an exchange with a bad row."""
     import roadmap
 
@@ -57,7 +57,7 @@ def desk(tmp_path_factory, made_up, busy_service) -> Iterator[tuple[str, str]]:
     with closing(open_ledger(root / "var" / "ledger.db")) as ledger:
         (exchange,) = ledger.connection.exec_driver_sql("SELECT id FROM exchange").scalars()
     config = Config(
-        store=made_up(), milestones=type(root)(plan), built=1, workspace_name="demo", service=busy_service,
+        store=made_up(), milestones=type(root)(plan), built=1, workspace_name="demo", service=busy_service, **moving,
         doers=make_doers(context), list_held=partial(list_held, context), read_held=partial(read_held, context),
         access=Access(path=accounts, public_url="http://127.0.0.1", proxies=0, now_us=lambda: time.time_ns() // 1000),
     )  # fmt: skip
