@@ -11,10 +11,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from dashboard.access.database import change_access
-from dashboard.access.users import Actor, add_user
-from dashboard.cli.console import accounts_path
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -31,6 +27,11 @@ PATIENCE_S = 60.0
 
 def require_sign_in(root: Path) -> None:
     """Let a workspace ask people to sign in, and make the account of a reader."""
+    # not at the top: the bench that imports this module has the name of the package
+    from dashboard.access.database import change_access
+    from dashboard.access.users import Actor, add_user
+    from dashboard.cli.console import accounts_path
+
     with (root / "milepost.toml").open("a") as file:
         file.write('\n[web]\nsign_in = "local"\npublic_url = "http://127.0.0.1"\n')
     with change_access(accounts_path(root)) as connection:
