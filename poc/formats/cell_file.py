@@ -18,10 +18,11 @@ from poc.batch import Finding
 from poc.formats.block_batches import block_batches
 from poc.formats.compression import open_stream
 from poc.formats.header import compare_header
+from poc.formats.missing_texts import blank, missing_texts
 from poc.formats.parsed_block import ParsedBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import IO, BinaryIO, NoReturn
 
     from poc.batch import Batch
@@ -168,20 +169,6 @@ class CellFileReader:
         valid = np.ones(block.rows, dtype=bool)
         valid[list(faults)] = False
         return ParsedBlock(frame.filter(pl.Series(valid)), np.flatnonzero(valid), faults)
-
-
-def missing_texts(feed: Feed, expected: ExpectedFields) -> Mapping[str, frozenset[str]]:
-    """Return the texts that mean a missing value, of each field."""
-    return {
-        name: frozenset((*expected.field_missing.get(name, expected.missing_values), *feed.dialect.nulls))
-        for name in expected.names
-    }
-
-
-def blank(column: pl.Series, missing: frozenset[str]) -> pl.Series:
-    """Replace texts that mean a missing value by null."""
-    is_missing = column.is_in(sorted(missing)) if missing else None
-    return column if is_missing is None or not is_missing.any() else column.set(is_missing, None)
 
 
 class seekable:  # noqa: N801 - used as a function

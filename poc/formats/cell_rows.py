@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from poc.formats.cell_file import blank, missing_texts
 from poc.formats.json_values import InvalidJson, describe_type, json_decoder
+from poc.formats.missing_texts import blank, missing_texts
 from poc.formats.parsed_block import BROKEN, UNDECODABLE, ParsedBlock
 from poc.text import truncate
 

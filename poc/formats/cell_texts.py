@@ -29,25 +29,29 @@ class CellTexts:
         """Return the texts of a column."""
         types = set(map(type, values))
         if types <= {float, str}:
-            if float not in types:
-                texts = pl.Series(name, values, dtype=pl.String)
-                return texts.set(texts == "", None)
-            if str not in types:
-                return self.numbers(pl.Series(name, values, dtype=pl.Float64))
-            filled = [None if value == "" else value for value in values]
-            if str not in set(map(type, filled)):
-                return self.numbers(pl.Series(name, filled, dtype=pl.Float64))
+            texts = None
+            if str in types:
+                texts = pl.Series(name, [v if type(v) is str else None for v in values], dtype=pl.String)
+                texts = texts.set(texts == "", None)
+            if texts is not None and float not in types:
+                return texts
+            numbers = self.numbers(pl.Series(name, [v if type(v) is float else None for v in values], dtype=pl.Float64))
+            return numbers if texts is None else numbers.zip_with(numbers.is_not_null(), texts)
         keys = [(type(value), value) for value in values]  # True and 1.0 are equal
         text_of = {key: self.text(name, key[1]) for key in set(keys)}
         return pl.Series(name, [text_of[key] for key in keys], dtype=pl.String)
 
     def numbers(self, values: pl.Series) -> pl.Series:
         """Return the texts of floating-point numbers, whole ones without a point."""
+        mark = self._decimal_chars.get(values.name)
+        integers = values.cast(pl.Int64, strict=False)
+        is_exact = (integers == values).all() and integers.null_count() == values.null_count()
+        if is_exact and (integers.abs() < MAX_WHOLE).all():
+            return integers.cast(pl.String)
         number = pl.col(values.name)
         is_whole = (number == number.floor()) & (number.abs() < MAX_WHOLE)
         text = pl.when(is_whole).then(number.cast(pl.Int64, strict=False).cast(pl.String))
         texts = pl.DataFrame([values]).select(text.otherwise(number.cast(pl.String))).to_series()
-        mark = self._decimal_chars.get(values.name)
         return texts.str.replace(".", mark, literal=True) if mark else texts
 
     def text(self, name: str, value: Any) -> str | None:

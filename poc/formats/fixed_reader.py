@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from poc.errors import BadInput
 from poc.formats.csv_faults import broken_faults
-from poc.formats.jsonl_reader import line_grammar
+from poc.formats.grammar import line_grammar
 from poc.formats.parsed_block import BROKEN, UNDECODABLE, ParsedBlock
 from poc.formats.record_splitter import RecordSplitter
 from poc.text import truncate

@@ -192,3 +192,20 @@ class Grammar:
         if rest[:1] in {self.quote, self.escape}:
             return stray_quote_note(at)
         return text_after_quote_note(at)
+
+
+def line_grammar() -> Grammar:
+    """Return the grammar of rows that are lines ended by LF or CRLF: JSON Lines."""
+    text = rb"(?:[^\r\n]++|\r(?!\n))*+"
+    return Grammar(
+        record=text,
+        multiline_record=text,
+        cell=text,
+        end=rb"\r?\n",
+        broken_record=LINE_PATTERNS["crlf"],
+        delimiter=b"",
+        quote=b"",
+        escape=b"",
+        line_end="lf",
+        crlf=True,
+    )

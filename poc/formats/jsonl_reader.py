@@ -20,8 +20,9 @@ import numpy as np
 import polars as pl
 
 from poc.batch import Finding
-from poc.formats.grammar import LINE_PATTERNS, Grammar
+from poc.formats.grammar import Grammar, line_grammar
 from poc.formats.header import allows_extra_fields, allows_missing_fields, compare_record
+from poc.formats.json_layout import MAX_TRIES, MIN_BYTES, JsonLayout
 from poc.formats.json_paths import PathReader
 from poc.formats.json_values import (
     InvalidJson,
@@ -32,6 +33,7 @@ from poc.formats.json_values import (
     json_excerpt,
     json_literal,
 )
+from poc.formats.missing_texts import blank, missing_texts
 from poc.formats.parsed_block import BROKEN, UNDECODABLE, ParsedBlock
 from poc.formats.record_splitter import RecordSplitter
 from poc.text import truncate
@@ -54,10 +56,15 @@ MAX_NOTED_KEYS = 100
 
 @dataclass(slots=True)
 class FileState:
-    """State of one file: whether its first block has been parsed, and the keys beyond the contract noted so far."""
+    """State of one file: whether its first block has been parsed, and the keys beyond the contract noted so far.
+
+    `layout` is that of its lines, if they are written alike, and `tries` the lines that were looked at for it.
+    """
 
     started: bool = False
     noted: set[str] = field(default_factory=set)
+    layout: JsonLayout | None = None
+    tries: int = 0
 
 
 class JsonLinesFormat:
@@ -73,9 +80,12 @@ class JsonLinesFormat:
         self._notes_extra = not allows_extra_fields(expected)
         self._decoder = json_decoder()
         self._paths = None if feed.nested is None else PathReader(feed.nested, expected.names)
-        self._missing = {
-            name: frozenset((*expected.field_missing.get(name, expected.missing_values), *feed.dialect.nulls))
-            for name in expected.names
+        self._names_by_path = {
+            (name,) if feed.nested is None else feed.nested.steps(name): name for name in expected.names
+        }
+        self._missing = missing_texts(feed, expected)
+        self._never_missing = {  # no number is written as one of the texts that mean a missing value
+            name for name, texts in self._missing.items() if not any(text[-1:].isdigit() for text in texts)
         }
 
     def header(self) -> re.Pattern[bytes] | None:
@@ -108,6 +118,13 @@ class JsonLinesFormat:
         return lambda block: self._parse(block, encoding, state), ()
 
     def _parse(self, block: RecordBlock, encoding: TextEncoding, state: FileState) -> ParsedBlock:
+        if state.tries == 0:
+            self._look_for_layout(block, encoding, state, 0)
+        if state.layout is not None and (state.started or state.layout.is_complete):  # then, no record can be drift
+            frame = self._columns(block, encoding, state.layout)
+            if frame is not None:
+                state.started = True
+                return ParsedBlock(frame, None, {})
         faults: Faults = {row: [(BROKEN, "", note)] for row, note in block.broken_rows().items()}
         rows: list[int] = []
         records: list[dict[str, Any]] = []
@@ -127,7 +144,36 @@ class JsonLinesFormat:
                     self.check_extra_keys(row, record, faults, notes, state.noted)
             else:
                 faults[row] = [record]
-        return self.table(records, rows, faults, notes, count, state)
+        parsed = self.table(records, rows, faults, notes, count, state)
+        if rows and state.tries < MAX_TRIES:
+            self._look_for_layout(block, encoding, state, rows[-1])
+        return parsed
+
+    def _look_for_layout(self, block: RecordBlock, encoding: TextEncoding, state: FileState, row: int) -> None:
+        """Make a layout of a row of a large block, if it is valid."""
+        if len(block.data) < MIN_BYTES or encoding.codec != "utf-8":
+            return
+        state.tries += 1
+        line = block.row(row)
+        if isinstance(self._decode(line, encoding), dict):
+            state.layout = JsonLayout.of(line.decode(), self._names_by_path, self._expected)
+
+    def _columns(self, block: RecordBlock, encoding: TextEncoding, layout: JsonLayout) -> pl.DataFrame | None:
+        """Return the values of lines of one layout; None for another block."""
+        if block.broken or len(block.runs) != 1 or encoding.codec != "utf-8":
+            return None
+        data = bytes(block.well_formed())
+        if not data.isascii() and encoding.utf8(data) is None:
+            return None
+        frame = layout.columns(data, len(block.spans()[0]))
+        if frame is None:
+            return None
+        columns = [
+            column if column.name in self._never_missing and not layout.is_text(column.name)
+            else blank(column, self._missing[column.name])
+            for column in frame.iter_columns()
+        ]  # fmt: skip
+        return pl.DataFrame(columns)
 
     def table(
         self,
@@ -245,20 +291,3 @@ class JsonLinesFormat:
         if decimal_char and NumberText in types:
             values = [value.replace(".", decimal_char) if type(value) is NumberText else value for value in values]
         return pl.Series(name, values, dtype=pl.String)
-
-
-def line_grammar() -> Grammar:
-    """Return the grammar of rows that are lines ended by LF or CRLF: JSON Lines."""
-    text = rb"(?:[^\r\n]++|\r(?!\n))*+"
-    return Grammar(
-        record=text,
-        multiline_record=text,
-        cell=text,
-        end=rb"\r?\n",
-        broken_record=LINE_PATTERNS["crlf"],
-        delimiter=b"",
-        quote=b"",
-        escape=b"",
-        line_end="lf",
-        crlf=True,
-    )

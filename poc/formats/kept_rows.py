@@ -9,7 +9,7 @@ from poc.config.dialect import Dialect
 from poc.formats.block_batches import BlockLines, block_batches
 from poc.formats.encodings import TextEncoding
 from poc.formats.file_head import FileHead
-from poc.formats.jsonl_reader import line_grammar
+from poc.formats.grammar import line_grammar
 from poc.formats.record_block import RecordBlock
 
 if TYPE_CHECKING:

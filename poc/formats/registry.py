@@ -18,6 +18,7 @@ from poc.formats.json_array import JsonArrayFormat
 from poc.formats.jsonl_reader import JsonLinesFormat
 from poc.formats.kept_rows import KeptRowReader
 from poc.formats.parquet_reader import ParquetSource
+from poc.formats.record_splitter import Sizes
 from poc.formats.table_reader import TableReader
 from poc.formats.writers import CsvEncoder, JsonArrayEncoder, JsonLinesEncoder, JsonRowEncoder
 from poc.formats.xml_reader import XmlReader, XmlRowParser
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from poc.formats.file_reader import FileReader
     from poc.formats.file_writers import BodyEncoder, FileWriter
     from poc.formats.header import ExpectedFields
-    from poc.formats.record_splitter import Sizes
     from poc.formats.table_reader import RowFormat
 
 
@@ -79,6 +79,8 @@ def make_reader(feed: Feed, contract: ExpectedFields, sizes: Sizes | None = None
     if feed.format == "parquet":
         return CellFileReader(feed, contract, ParquetSource(contract))
     controls = ControlRecords(feed, contract) if feed.header is not None or feed.trailer is not None else None
+    if feed.nested is not None and sizes is None:  # its rows are long, and batches of few rows take longer
+        sizes = Sizes(block_bytes=4 << 20)
     return TableReader(feed, make_row_format(feed, contract, whole=whole), sizes, controls=controls)
 
 

@@ -28,10 +28,13 @@ MAX_PARTS_BYTES = 2 << 30
 #: Cells that a sheet may span, whatever it holds, and the most that it may span for each cell or row that it holds.
 FREE_CELLS, FREE_ROWS, MAX_SPAN = 20_000_000, 400_000, 8
 
+#: The least bytes of a cell in XML.
+CELL_BYTES = 20
+
 #: Cells in columns from BA on, cells in rows from 100,000 on, and the number of a row.
 NEAR_COLUMNS = 52
 FAR_COLUMN = re.compile(rb"""r=["']([A-Z]{3}|[B-Z][A-Z])[0-9]""")
-FAR_ROW = re.compile(rb"""r=["'][A-Z]{1,3}([0-9]{6,7})["']""")
+FAR_CELL = re.compile(rb"""r=["'](?:([A-Z]{3}|[B-Z][A-Z])([0-9]{1,7})|[A-Z]{1,2}([0-9]{6,7}))["']""")
 ROW_NUMBER = re.compile(rb"""\br=["']([0-9]{1,7})["']""")
 
 #: From so many rows on, cells are not looked at for the number of their row, as the rows say it.
@@ -51,10 +54,10 @@ RELATION = re.compile(rb"<(?:\w+:)?Relationship\b[^>]*>")
 
 @dataclass(slots=True)
 class Part:
-    """What is in one part of a workbook: rows, cells, its last cell, and (row, column) from 0 -> error."""
+    """What is in one part of a workbook: rows, bytes, its last cell, and (row, column) from 0 -> error."""
 
     rows: int = 0
-    cells: int = 0
+    size_bytes: int = 0
     last_row: int = 0
     last_column: int = 0
     errors: dict[tuple[int, int], str] = field(default_factory=dict)
@@ -74,13 +77,16 @@ class Part:
 
     def _scan_whole(self, data: bytes) -> None:
         self.rows += data.count(b"<row")
-        self.cells += data.count(b"<c ")
+        self.size_bytes += len(data)
         number = ROW_NUMBER.search(data, max(data.rfind(b"<row "), 0))
-        far_rows = FAR_ROW.finditer(data) if self.rows < MANY_ROWS else ()
-        numbers = [int(match[1]) for match in (number, *far_rows) if match]
-        self.last_row = max(self.last_row, *numbers) if numbers else self.last_row
-        for match in FAR_COLUMN.finditer(data):
-            self.last_column = max(self.last_column, column_number(match[1]) + 1)
+        self.last_row = max(self.last_row, int(number[1]) if number else 0)
+        if self.rows < MANY_ROWS:
+            for match in FAR_CELL.finditer(data):
+                self.last_row = max(self.last_row, int(match[2] or match[3]))
+                self.last_column = max(self.last_column, column_number(match[1] or b"A") + 1)
+        else:
+            for match in FAR_COLUMN.finditer(data):
+                self.last_column = max(self.last_column, column_number(match[1]) + 1)
         at = data.find(b't="e"')
         while at >= 0:
             start, end = data.rfind(b"<", 0, at), data.find(b">", at)
@@ -93,7 +99,7 @@ class Part:
     def spans_too_many(self) -> bool:
         """Return whether the grid up to the last cell is far larger than what it holds."""
         span = max(self.last_row, self.rows) * self.last_column
-        is_wide = self.last_column > NEAR_COLUMNS and span > max(FREE_CELLS, MAX_SPAN * self.cells)
+        is_wide = self.last_column > NEAR_COLUMNS and span > max(FREE_CELLS, MAX_SPAN * self.size_bytes // CELL_BYTES)
         return is_wide or self.last_row > FREE_ROWS + MAX_SPAN * self.rows
 
 
@@ -136,7 +142,7 @@ def scan_parts(archive: zipfile.ZipFile, feed: Feed, size_bytes: int) -> dict[st
         part.finish()
         if part.spans_too_many():
             raise compression_error(
-                f"the workbook's {truncate(info.filename)} has {part.cells:,} cells in {part.rows:,} rows, and goes to "
+                f"the workbook's {truncate(info.filename)} has {part.rows:,} rows, and goes to "
                 f"row {part.last_row:,}, column {column_letters(max(part.last_column, 1) - 1)}"
             )
     return parts

@@ -29,6 +29,9 @@ NUMBERS = {
     "flight", "air_time", "distance", "hour", "minute",
 }  # fmt: skip
 
+#: Rows of the file that warms up the service.
+WARM_ROWS = 500
+
 #: Rows of the workbook: the library that writes it takes a minute for a year.
 WORKBOOK_ROWS = 50_000
 
@@ -155,8 +158,8 @@ def make_workspace(root: Path, kind: str, settings: str) -> None:
     path.write_text(f"{head}[feed.flights]{feed}\n{settings}\n")
 
 
-def exchange_once(root: Path, file: Path) -> None:
-    """Exchange a file, and print processor seconds, rows and peak memory; run in a process of its own."""
+def exchange_once(root: Path, warm: Path, file: Path) -> None:
+    """Exchange a small file and a file, and print what the second took; run in a process of its own."""
     from poc.config.workspace import load_workspace
     from poc.exchanges.exchange import exchange
     from poc.ledger.ledger import open_ledger
@@ -167,6 +170,7 @@ def exchange_once(root: Path, file: Path) -> None:
     ledger = open_ledger(root / "var" / "ledger.db")
     with new_session() as session:
         prepared = prepare_feed(workspace, "UA", "flights", 4, session)
+        exchange(prepared, warm, datetime.now(UTC), ledger)
         began_s = time.process_time()
         receipt = exchange(prepared, file, datetime.now(UTC), ledger)
         took_s = time.process_time() - began_s
@@ -214,12 +218,14 @@ def figures(folder: Path, rows: int = 336_776, turns: int = 3, growth: int = 10)
     for kind, write in WRITERS.items():
         own = cells[:WORKBOOK_ROWS] if kind == "xlsx" else cells
         file = folder / f"flights.{kind}"
+        warm = folder / f"warm.{kind}"
+        write(warm, names, own[:WARM_ROWS], 1)
         settings = write(file, names, own, 1)
         times = []
         for turn in range(turns):
             root = folder / f"{kind}-{turn}"
             make_workspace(root, kind, settings)
-            result = run("exchange", str(root), str(file))
+            result = run("exchange", str(root), str(warm), str(file))
             times.append(result["s"] / result["rows"])
         medians[kind] = statistics.median(times)
         if kind in {"xlsx", "xml"}:
@@ -228,9 +234,8 @@ def figures(folder: Path, rows: int = 336_776, turns: int = 3, growth: int = 10)
             peaks = []
             for times_more in (1, growth):
                 settings = write(file, names, cells[: rows // growth], times_more)
-                root = folder / f"{kind}-rss-{times_more}"
-                make_workspace(root, kind, settings)
-                peaks.append(run("exchange", str(root), str(file))["rss_bytes"])
+                make_workspace(root := folder / f"{kind}-rss-{times_more}", kind, settings)
+                peaks.append(run("exchange", str(root), str(warm), str(file))["rss_bytes"])
             rss[kind] = peaks[1] / peaks[0]
         file.unlink()
     return {
@@ -247,6 +252,6 @@ def figures(folder: Path, rows: int = 336_776, turns: int = 3, growth: int = 10)
 
 if __name__ == "__main__":
     if sys.argv[1] == "exchange":
-        exchange_once(Path(sys.argv[2]), Path(sys.argv[3]))
+        exchange_once(*map(Path, sys.argv[2:5]))
     else:
         read_bare(sys.argv[2], Path(sys.argv[3]))
