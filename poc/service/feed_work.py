@@ -72,7 +72,7 @@ class InboxWork:
         self._pace: Pace | None = None
         self._most_files = work.quantum_files  # in one turn
         self._endpoint: PrecedenceEndpoint | None = None
-        self._is_first = True
+        self._is_first, self._has_new_file = True, False
         self._prepared: PreparedFeed | None = None
         self._route: RouteWork | None = None  # of this turn
         self._entries: deque[ExchangeRecord] = deque()
@@ -138,11 +138,12 @@ class InboxWork:
             self._settings.precedence.give_way()
             yield
             return
-        self._is_first = False
+        self._is_first, self._has_new_file = False, True
         with self._settings.precedence.new_file():
             if self._endpoint is not None:
                 self._endpoint.has_new_file = True
             yield
+        self._has_new_file = False
 
     def busy(self, ledger: Ledger) -> bool:
         """Say that another process works on the feed. Return whether to try again; see `poc.engine.lanes.FeedWork`."""
@@ -246,7 +247,8 @@ class InboxWork:
 
     def _exchange(self, runner: Runner, path: Path) -> RunResult:
         if self._route is not None and self._route.has(path):
-            return self._route.exchange(path)
+            with self._settings.precedence.waiting_for_partner(new_file=self._has_new_file):
+                return self._route.exchange(path)  # the command uses a processor of its own, and no slot
         try:
             return self._result(path, runner.exchange(path))
         except Exception as error:  # noqa: BLE001 (whatever one file raises, the others are exchanged)

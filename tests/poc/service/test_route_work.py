@@ -179,3 +179,19 @@ def test_an_exchange_that_began_before_the_feed_had_a_route_ends_at_the_service(
     moved.partner_file.write_text(text)
     moved.run()
     assert (moved.monolith, moved.service) == ([], ["a.csv"])
+
+
+def test_a_long_command_keeps_no_slot(moved):
+    """While a monolith's command runs, the feeds of other partners have its slot."""
+    moved.configure("timeout_s = 5", "timeout_s = 60")
+    settings = moved.root / "milepost.toml"
+    settings.write_text(settings.read_text() + "\n[work]\nslots = 1\n")
+    other = moved.root / "partners" / "ZZ.toml"
+    text = moved.partner_file.read_text().replace('"UA"', '"ZZ"').replace('folder = "partner"', 'folder = "other"')
+    other.write_text(text[: text.index("[feed.flights.monolith]")])
+    (moved.root / "other").mkdir()
+    (moved.root / "send.sh").write_text("#!/bin/sh\nuntil [ -e other/flights/*.jsonl ]; do sleep 0.02; done\n")
+    moved.add("a.csv", 1)
+    moved.inbox.parent.with_name("ZZ").joinpath("flights").mkdir(parents=True)
+    moved.add("../../ZZ/flights/b.csv", 2)
+    assert {name: result.error for name, result in moved.run().items()} == {"a.csv": None, "b.csv": None}
