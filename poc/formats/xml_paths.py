@@ -20,6 +20,9 @@ STEP = re.compile(r"(?:([\w.-]+):)?([\w.-]+)(?:\[([1-9][0-9]{0,5})\])?")
 #: White space of XML, which is left out around a value.
 SPACE = " \t\r\n"
 
+#: The most lists of elements whose fields are remembered.
+MAX_PLANS = 1000
+
 Fault = tuple[str, str, str]
 
 
@@ -45,6 +48,7 @@ class XmlPaths:
         for name in names:
             self._add(name, settings.paths.get(name, name))
         self._keys: dict[str, tuple[str, ...]] = {}
+        self._plans: dict[tuple[Any, ...], tuple[str, ...]] = {}
 
     def _add(self, name: str, path: str) -> None:
         node = self._root
@@ -81,12 +85,38 @@ class XmlPaths:
 
     def values(self, record: Any) -> tuple[dict[str, Any], list[Fault]]:
         """Return the value of each field that a record has, its other elements, and its faults."""
+        children = list(record)
+        tags = tuple([child.tag for child in children])
+        plan = self._plans.get(tags)
+        if plan is None:
+            plan = self._plan(tags)
+        if plan and not any(map(len, children)):
+            texts = [child.text for child in children]
+            return dict(zip(plan, [text.strip(SPACE) if text else "" for text in texts], strict=True)), []
         values: dict[str, Any] = {}
         faults: list[Fault] = []
         if self._root.name:
             values[self._root.name] = text_of(record)
         self._collect(record, self._root, values, faults, is_record=True)
         return values, faults
+
+    def _plan(self, tags: tuple[Any, ...]) -> tuple[str, ...]:
+        """Return the fields of elements, one after the other, where each is the only value of one field; else none."""
+        names: list[str] = []
+        for tag in tags:
+            keys = self._keys_of(tag) if isinstance(tag, str) else ()
+            nodes = [self._root.steps[key] for key in keys if key in self._root.steps]
+            node = nodes[0].get(0) if len(nodes) == 1 and len(nodes[0]) == 1 else None
+            if node is None or not node.name or node.steps or node.attributes:
+                return self._remember(tags, ())
+            names.append(node.name)
+        is_whole = len(set(names)) == len(names) and not self._root.name and not self._root.attributes
+        return self._remember(tags, tuple(names) if is_whole else ())
+
+    def _remember(self, tags: tuple[Any, ...], plan: tuple[str, ...]) -> tuple[str, ...]:
+        if len(self._plans) < MAX_PLANS:
+            self._plans[tags] = plan
+        return plan
 
     def _collect(
         self, element: Any, node: Node, values: dict[str, Any], faults: list[Fault], *, is_record: bool = False
