@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dashboard.scope import WHOLE, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import date, datetime
     from pathlib import Path
 
@@ -38,6 +38,7 @@ class Config:
     spool: Path | None = None  #: where run events wait to be collected, to tell whether the data is late
     keep_s: float | None = None  #: how long a view is shown before the next is made; None: it is always the newest
     service: Callable[[], ServiceState] | None = None  #: reads what the service has open now; None: there is none
+    routed_partners: Callable[[], Collection[str]] = tuple  #: the partners with a feed that has a route
     migration: Callable[[], MigrationState] | None = None  #: reads all routes; None: there is no service
     read_route: Callable[[str, str], FeedMigration | None] | None = None  #: reads one in full, by partner and feed
     stopped_jobs: Callable[[], str] | None = None  #: says which background job has stopped; empty while all run

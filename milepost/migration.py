@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 FAILED = 5
 
 
+def routed_partners(workspace: Workspace) -> frozenset[str]:
+    """Return the partners with a feed that names its monolith. It reads no file."""
+    return frozenset(
+        name for name, partner in workspace.partners.items() if any(feed.monolith for feed in partner.feed.values())
+    )
+
+
 def read_migration(workspace: Workspace, now: datetime) -> MigrationState:
     """Return the routes of all feeds, their differences by day, and the newest changes.
 

@@ -15,7 +15,7 @@ from metrics.process_end import STOP_S
 from metrics.terminal import print_line
 from milepost.acts import find_target, make_doers
 from milepost.jobs import JobWatch, reporting_errors
-from milepost.migration import read_feed_migration, read_migration
+from milepost.migration import read_feed_migration, read_migration, routed_partners
 from milepost.repairs import list_held, read_held
 from milepost.service_state import read_exchange_notes, read_service_state
 from milepost.web_access import make_access, make_tls
@@ -224,6 +224,7 @@ def serve_until_signal(
         service=(lambda: read_service_state(live.current, datetime.now(UTC), os.environ, alerts))
         if context.clock == "live"
         else None,
+        routed_partners=(lambda: routed_partners(live.current)) if context.clock == "live" else tuple,
         migration=(lambda: read_migration(live.current, datetime.now(UTC))) if context.clock == "live" else None,
         read_route=(lambda partner, feed: read_feed_migration(live.current, partner, feed, datetime.now(UTC)))
         if context.clock == "live"

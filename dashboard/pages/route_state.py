@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboard.pages.request import migration_reader, settings
-from dashboard.service_state import ServiceUnreadable
+from dashboard.pages.request import current_scope, migration_reader, settings
 
 if TYPE_CHECKING:
     from dashboard.migration_state import FeedMigration, MigrationState
@@ -23,9 +22,5 @@ def read_route(partner: str, feed: str) -> FeedMigration | None:
 
 
 def has_routes() -> bool:
-    """Return whether the navigation has Migration: a feed has a route, or the routes cannot be read."""
-    try:
-        state = read_routes()
-    except ServiceUnreadable:
-        return True
-    return state is not None and bool(state.routes)
+    """Return whether the navigation has Migration: a feed that may be seen has a route. No route is read for it."""
+    return any(map(current_scope().covers, settings().routed_partners()))

@@ -103,4 +103,7 @@ def feed_migration(partner: str, feed: str) -> FeedMigration | None:
 @pytest.fixture(scope="session")
 def moving() -> dict[str, Callable[..., object]]:
     """The settings of a dashboard with these routes."""
-    return {"migration": lambda: STATE, "read_route": feed_migration}
+    return {
+        "routed_partners": lambda: [route.partner for route in STATE.routes],
+        "migration": lambda: STATE, "read_route": feed_migration,
+    }  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from dashboard.actions.act import ExactTarget, NotDone
 from milepost.acts import find_target, make_doers
 from milepost.context import WorkspaceContext
-from milepost.migration import read_feed_migration, read_migration
+from milepost.migration import read_feed_migration, read_migration, routed_partners
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 
@@ -21,6 +21,7 @@ def test_a_workspace_without_a_monolith_reads_no_ledger(tmp_path):
     root = tmp_path / "w"
     create_workspace(root, "shop", "live", AIRLINES, "")
     assert read_migration(load_workspace(root), NOW).routes == ()
+    assert routed_partners(load_workspace(root)) == frozenset()
     assert read_feed_migration(load_workspace(root), "UA", "flights", NOW) is None
     assert not (root / "var" / "ledger.db").exists()
 
@@ -29,6 +30,7 @@ def test_the_pages_get_what_the_commands_say(moved):
     """The stage with its reasons and changes, in the list and in full."""
     moved.at("shadow")
     workspace = load_workspace(moved.root)
+    assert routed_partners(workspace) == {"UA"}
     (route,) = read_migration(workspace, NOW).routes
     assert (route.partner, route.feed, route.stage, route.next_position) == ("UA", "flights", "shadow", "canary at 0.5")
     assert route.reasons == ("0 of 3 files compared in shadow",)
