@@ -14,7 +14,7 @@ import numpy as np
 
 from metrics.measures.failure_rates import failure_rate
 from metrics.measures.missing import NONE_DUE, missing_blocks, why_no_answers, why_no_time, why_not_counted
-from metrics.measures.reading import Reading, blank_reading, grade, noise_note, sum_known
+from metrics.measures.reading import Reading, blank_reading, grade, noise_note, same_files_grade, sum_known
 from metrics.measures.window import Window, load_window
 from metrics.stats import confidence, cost_index
 
@@ -129,18 +129,23 @@ def answers_equal(db: Database, question: Question) -> Reading:
 
 
 def compute_answers_equal(window: Window) -> Reading:
-    """Compute `answers_equal`."""
+    """Compute `answers_equal`: of what the partners hold in a replay, and of compared files in production.
+
+    Production cannot see what a partner holds. There, the outputs of both sides for the same files are compared.
+    """
     blank = blank_reading(window, "answers_equal", n_of="records compared")
-    compared = sum(n for _, n, _ in window.answers)
+    by_parity = window.question.mode == "live" and not window.answers
+    answers = [(b.block_end, b.compared, b.equal) for b in window.movement.blocks] if by_parity else window.answers
+    compared = sum(n for _, n, _ in answers)
     if not compared:
         return replace(blank, missing=why_no_answers(window))
-    blocks = len({end for end, _, _ in window.answers})
+    blocks = len({end for end, _, _ in answers})
     return replace(
         blank,
-        estimate=sum(same for *_, same in window.answers) / compared,
+        estimate=sum(same for *_, same in answers) / compared,
         n=compared,
         blocks=blocks,
-        grade=grade(window),
+        grade=same_files_grade(window) if by_parity else grade(window),
         missing=missing_blocks(window, blocks),
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metrics.measures.missing import missing_blocks
-from metrics.measures.reading import Reading, blank_reading
+from metrics.measures.reading import Reading, blank_reading, same_files_grade
 
 if TYPE_CHECKING:
     from metrics.measures.window import Window
@@ -80,8 +80,3 @@ def monolith_calls(window: Window) -> Reading:
         grade=same_files_grade(window),
         missing=missing_blocks(window, days),
     )
-
-
-def same_files_grade(window: Window) -> str:
-    """Return the grade of what is counted, not timed: A in production, where both sides get the same files; B else."""
-    return "B" if window.question.mode == "replay" else "A"

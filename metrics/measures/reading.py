@@ -103,6 +103,11 @@ def grade(window: Window, *, paired: bool = True) -> str:
     return "A" if (window.same_inputs | ~shared).all() else "C"
 
 
+def same_files_grade(window: Window) -> str:
+    """Return the grade of what is counted, not timed: A in production, where both sides get the same files; B else."""
+    return "B" if window.question.mode == "replay" else "A"
+
+
 def noise_note(window: Window, wide: BlockRange) -> str:
     """Return that the range assumes more noise than was seen; empty where what was seen decides the range."""
     if not wide.assumed:

@@ -65,6 +65,15 @@ def test_parity_counts_the_feeds_and_days_of_its_question(live_db):
     assert "was compared by parity" in reading(live_db, "parity_unexplained", scope=("UA/*",)).missing
 
 
+def test_answers_of_production_are_those_of_compared_files(live_db):
+    """Equal records over all that were compared, of the same files on both sides: grade A."""
+    keep(live_db, *both(range(6)))
+    assert reading(live_db, "answers_equal").estimate is None
+    insert(live_db, *(compared(n, str(n), n) for n in range(4)))
+    result = reading(live_db, "answers_equal")
+    assert (result.estimate, result.n, result.grade) == (pytest.approx(394 / 400), 400, "A")
+
+
 def test_feeds_are_cut_over_while_the_service_alone_sends_them(live_db):
     """The share is that of the end of the period; a feed that goes back counts no longer."""
     keep(live_db, *both(range(6)), *both(range(6), feed="orders"))
