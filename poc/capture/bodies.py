@@ -12,7 +12,7 @@ import gzip
 import json
 import re
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BufferedReader, BytesIO, RawIOBase, TextIOWrapper
 from tempfile import SpooledTemporaryFile
@@ -120,24 +120,28 @@ def form_files(binary: BufferedReader, boundary: bytes) -> Iterator[BinaryIO]:
     delimiter, last = b"--" + boundary, b"--" + boundary + b"--"
     part: BinaryIO | None = None
     held, begins_line = b"", True
-    while line := binary.readline(PIECE_CHARACTERS):
-        text = line.rstrip(b" \t\r\n")
-        if begins_line and text in {delimiter, last}:
-            if part is not None:
-                part.seek(0)
-                with part:
+    with ExitStack() as files:
+        while line := binary.readline(PIECE_CHARACTERS):
+            text = line.rstrip(b" \t\r\n")
+            if begins_line and text in {delimiter, last}:
+                if part is not None:
+                    part.seek(0)
                     yield part
-            if text == last:
-                return
-            head = b"".join(iter(lambda: binary.readline(PIECE_CHARACTERS).rstrip(b"\r\n"), b""))
-            part = cast("BinaryIO", SpooledTemporaryFile(PIECE_CHARACTERS)) if b"filename" in head else None  # noqa: SIM115
-            held = b""
-        elif part is not None:
-            end = line[len(line.rstrip(b"\r\n")) :]
-            part.write(held + line.removesuffix(end))
-            held = end
-        begins_line = line.endswith(b"\n")
-    raise EOFError("the form has no end")
+                    part.close()
+                if text == last:
+                    return
+                head = b"".join(iter(lambda: binary.readline(PIECE_CHARACTERS).rstrip(b"\r\n"), b""))
+                has_file = b"filename" in head
+                part = (
+                    cast("BinaryIO", files.enter_context(SpooledTemporaryFile(PIECE_CHARACTERS))) if has_file else None
+                )
+                held = b""
+            elif part is not None:
+                end = line[len(line.rstrip(b"\r\n")) :]
+                part.write(held + line.removesuffix(end))
+                held = end
+            begins_line = line.endswith(b"\n")
+        raise EOFError("the form has no end")
 
 
 def open_coding(file: BinaryIO, coding: str, path: Path) -> BinaryIO | gzip.GzipFile | InflatedReader:
