@@ -78,6 +78,18 @@ def test_the_same_bytes_stay_with_their_side_under_another_name(moved):
     assert list(moved.inbox.iterdir()) == []
 
 
+def test_a_replaced_file_goes_where_its_name_is_under_way(moved):
+    """A new version of a file that the monolith is not done with is its own, although the feed is at the service."""
+    (moved.root / "fail-a.csv").touch()
+    moved.add("a.csv", 1)
+    moved.run()
+    (moved.root / "fail-a.csv").unlink()
+    moved.at("service")
+    moved.add("a.csv", 2)
+    moved.run()
+    assert (moved.monolith, moved.service) == (["a.csv"], [])
+
+
 def test_what_the_service_exchanged_before_the_feed_had_a_route_is_its_own(moved):
     """The monolith never gets a file that the service has exchanged, although nothing gave it to the service."""
     moved.configure("[feed.flights.monolith]", "[other]")

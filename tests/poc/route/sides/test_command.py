@@ -1,6 +1,7 @@
 """The monolith's command: how it ends is known, also by its notes, and nothing of it outlives its time."""
 
 import os
+import signal
 import time
 
 import pytest
@@ -44,26 +45,35 @@ def test_the_time_out_ends_all_processes_of_the_command(tmp_path, monkeypatch):
     script = "(trap '' TERM; exec sleep 600) & trap '' TERM; wait; sleep 600"
     end, _ = run(tmp_path, ["sh", "-c", script], timeout_s=1)
     assert end.outcome == "ambiguous"
-    until_s = time.monotonic() + 60
-    while time.monotonic() < until_s:  # the system ends killed processes in its own time
-        with locked(tmp_path) as lock:
-            if lock is not None:
-                return
-        time.sleep(0.02)
-    pytest.fail("a process of the command still holds the lock")
+    wait_until(lambda: is_free(tmp_path))
 
 
-def test_the_lock_is_held_while_the_command_runs(tmp_path):
-    """Another process sees that the command of a dead one still works, as it holds the lock."""
-    command = ["sh", "-c", f"sleep 0.2; touch {tmp_path}/done"]
+def test_the_lock_is_held_while_the_command_of_a_dead_process_runs(tmp_path):
+    """Another process sees that the command still works, and reads from its notes how it ended."""
+    command = ["sh", "-c", f"until [ -e {tmp_path}/go ]; do sleep 0.02; done; exit 3"]
     with locked(tmp_path) as lock:
         pid = os.fork()
         if pid == 0:
             run_command(command, tmp_path, tmp_path, lock, 60)
             os._exit(0)
-    with locked(tmp_path) as lock:
-        assert lock is None
+    wait_until((tmp_path / "began").exists)
+    os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    with locked(tmp_path) as lock:
-        assert lock is not None
-    assert (tmp_path / "done").exists()
+    assert not is_free(tmp_path)
+    (tmp_path / "go").touch()
+    wait_until(lambda: is_free(tmp_path))
+    assert noted_end(tmp_path).exit_code == 3
+
+
+def is_free(folder):
+    """Return whether no process of a command holds the lock."""
+    with locked(folder) as lock:
+        return lock is not None
+
+
+def wait_until(condition):
+    """Wait for a condition."""
+    until_s = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
