@@ -209,7 +209,7 @@ def run(*arguments: str) -> dict[str, float]:
     return result
 
 
-def figures(folder: Path, rows: int = 336_776, turns: int = 3, growth: int = 10) -> dict[str, float | None]:
+def figures(folder: Path, rows: int = 336_776, turns: int = 3, growth: int = 10) -> dict[str, float]:
     """Return all figures of formats; `rows` is the number of flights, `growth` the larger file of `rss_growth`."""
     names, cells = records(rows)
     medians: dict[str, float] = {}
