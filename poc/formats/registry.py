@@ -21,7 +21,8 @@ from poc.formats.parquet_reader import ParquetSource
 from poc.formats.record_splitter import Sizes
 from poc.formats.table_reader import TableReader
 from poc.formats.writers import CsvEncoder, JsonArrayEncoder, JsonLinesEncoder, JsonRowEncoder
-from poc.formats.xml_reader import XmlReader, XmlRowParser
+from poc.formats.xml_reader import XmlReader
+from poc.formats.xml_rows import XmlRowParser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -87,9 +87,7 @@ class XmlPaths:
         """Return the value of each field that a record has, its other elements, and its faults."""
         children = list(record)
         tags = tuple([child.tag for child in children])
-        plan = self._plans.get(tags)
-        if plan is None:
-            plan = self._plan(tags)
+        plan = self.plan(tags)
         if plan and not any(map(len, children)):
             texts = [child.text for child in children]
             return dict(zip(plan, [text.strip(SPACE) if text else "" for text in texts], strict=True)), []
@@ -100,8 +98,12 @@ class XmlPaths:
         self._collect(record, self._root, values, faults, is_record=True)
         return values, faults
 
-    def _plan(self, tags: tuple[Any, ...]) -> tuple[str, ...]:
+    def plan(self, tags: tuple[Any, ...]) -> tuple[str, ...]:
         """Return the fields of elements, one after the other, where each is the only value of one field; else none."""
+        plan = self._plans.get(tags)
+        return self._make_plan(tags) if plan is None else plan
+
+    def _make_plan(self, tags: tuple[Any, ...]) -> tuple[str, ...]:
         names: list[str] = []
         for tag in tags:
             keys = self._keys_of(tag) if isinstance(tag, str) else ()

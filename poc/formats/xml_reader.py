@@ -7,73 +7,40 @@ well-formed refuses the file, as nothing after the fault can be told for certain
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
 
 from poc.batch import Finding
-from poc.errors import BadInput, ContractBreach
+from poc.errors import ContractBreach
 from poc.formats.block_batches import block_batches
 from poc.formats.compression import open_stream
 from poc.formats.header import SchemaDrift, list_labels
 from poc.formats.jsonl_reader import FileState, JsonLinesFormat
-from poc.formats.parsed_block import BROKEN
+from poc.formats.missing_texts import blank, missing_texts
+from poc.formats.parsed_block import BROKEN, ParsedBlock
+from poc.formats.xml_layout import AlikeLines, XmlLayout, alike_blocks
+from poc.formats.xml_parsing import SAFE, Ignored, Record, XmlLines, close, load_library, root_name
 from poc.formats.xml_paths import XmlPaths
 from poc.text import truncate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator
     from typing import BinaryIO, NoReturn
 
     from poc.batch import Batch
     from poc.config.formats.nested import XmlRecords
     from poc.config.partner import Feed
     from poc.formats.compression import ByteStream
-    from poc.formats.encodings import TextEncoding
-    from poc.formats.file_head import FileHead
     from poc.formats.header import ExpectedFields
-    from poc.formats.parsed_block import Faults, ParsedBlock
-    from poc.formats.record_block import RecordBlock
+    from poc.formats.parsed_block import Faults
 
 #: Bytes that are parsed first, and at once after them, rows of a block, and the most bytes of a record.
 FIRST_BYTES, CHUNK_BYTES, BLOCK_ROWS, RECORD_BYTES = 4 << 10, 256 << 10, 4_000, 16 << 20
 
-#: What a parser may do: no entities, no document types from elsewhere, no network, no unlimited size.
-SAFE = {
-    "resolve_entities": False,
-    "load_dtd": False,
-    "no_network": True,
-    "huge_tree": False,
-    "remove_comments": True,
-    "remove_pis": True,
-}
-
-
-class Record(NamedTuple):
-    """An element, and its XML where that must be written before the element is taken out of the tree."""
-
-    element: Any
-    text: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class XmlLines:
-    """The records of a block as XML, by their numbers in the file."""
-
-    records: Sequence[Record]
-    first_row: int
-    write: Callable[[Record], bytes]
-
-    def original(self, row: int) -> bytes:
-        """Return a record as XML, with the namespaces that it inherits. Raises KeyError for a row of another block."""
-        index = row - self.first_row
-        if not 0 <= index < len(self.records):
-            raise KeyError(row)
-        return self.write(self.records[index])
-
-    def originals(self, rows: Sequence[int]) -> list[bytes]:
-        """Return records as XML."""
-        return [self.original(row) for row in rows]
+#: The least bytes of a file of which it is tried whether its records are written alike.
+MIN_BYTES = 1 << 20
 
 
 class XmlReader:
@@ -83,12 +50,20 @@ class XmlReader:
         self._library = load_library()
         self._feed = feed
         self._paths = XmlPaths(settings, expected.names)
+        self._names = expected.names
+        self._missing = missing_texts(feed, expected)
         self._format = JsonLinesFormat(feed.model_copy(update={"nested": None}), expected)
 
     def read(self, source: BinaryIO) -> Iterator[Batch]:
         """Yield batches of text columns and `_row`. Raises ContractBreach, SchemaDrift."""
         state, first_row = FileState(), 1
-        records = self._records(source)
+        alike_rows, is_whole = yield from self._read_alike(source)
+        if is_whole:
+            return
+        if alike_rows:
+            state.started = True
+            first_row += alike_rows
+        records = islice(self._records(source), alike_rows, None)
         while block := list(islice(records, BLOCK_ROWS)):
             parsed = self.parse((record.element for record in block), state)
             yield from block_batches(parsed, XmlLines(block, first_row, self._write), parsed.notes)
@@ -96,6 +71,43 @@ class XmlReader:
         if first_row == 1:
             note = Finding(0, "empty-file", "", "the file is empty: it has no row")
             yield from block_batches(self.parse([], state), XmlLines((), 1, self._write), (note,))
+
+    def _read_alike(self, source: BinaryIO) -> Generator[Batch, None, tuple[int, bool]]:
+        """Yield the batches of a large file as far as its records are alike.
+
+        Returns:
+            The number of their rows, and whether they are the whole file.
+        """
+        if self._feed.compression == "none" and source.seek(0, 2) < MIN_BYTES:
+            return 0, False
+        first = next(self._records(source), None)
+        layout = None if first is None else self._layout(first.element)
+        if layout is None:
+            return 0, False
+        parser = self._library.XMLParser(target=Ignored(), **SAFE)
+        rows = 0
+        try:
+            for data in alike_blocks(open_stream(self._feed, source), layout, parser.feed):
+                frame = None if data is None else layout.columns(data)
+                if data is None or frame is None:
+                    return rows, False
+                columns = [blank(frame.get_column(name), self._missing[name]) for name in self._names]
+                parsed = ParsedBlock(pl.DataFrame(columns), None, {})
+                yield from block_batches(parsed, AlikeLines(layout, data, rows + 1), ())
+                rows += frame.height
+            parser.close()
+        except self._library.XMLSyntaxError as error:
+            raise ContractBreach(BROKEN, f"not well-formed XML: {truncate(str(error))}") from error
+        return rows, True
+
+    def _layout(self, record: Any) -> XmlLayout | None:
+        """Return the layout of a record with each field of the contract once, and nothing else; None for another."""
+        tags = [child.tag for child in record]
+        plan = self._paths.plan(tuple(tags))
+        is_plain = not record.attrib and not any(len(child) or child.attrib for child in record)
+        if set(plan) != set(self._names) or not is_plain or any("{" in tag for tag in (record.tag, *tags)):
+            return None
+        return XmlLayout(record.tag, tags, plan)
 
     def rows(self, source: BinaryIO) -> Iterator[tuple[int, bytes]]:
         """Yield the number and XML of every record. Raises ContractBreach after the rows before a fault."""
@@ -219,55 +231,3 @@ class XmlReader:
         if record.text is not None:
             return record.text
         return bytes(self._library.tostring(record.element, encoding="unicode", with_tail=False).encode())
-
-
-class XmlRowParser:
-    """Parser of single records, as they stand in quarantine."""
-
-    def __init__(self, feed: Feed, settings: XmlRecords, expected: ExpectedFields) -> None:
-        self._library = load_library()
-        self._reader = XmlReader(feed, settings, expected)
-        self._paths = XmlPaths(settings, expected.names)
-
-    def block_parser(
-        self,
-        head: FileHead,  # noqa: ARG002 - a record stands for itself
-        encoding: TextEncoding,  # noqa: ARG002 - records are UTF-8
-    ) -> tuple[Callable[[RecordBlock], ParsedBlock], tuple[Finding, ...]]:
-        """Return the parser of records; there are no notes."""
-        return lambda block: self._reader.parse([self._element(line) for line in block.rows()], FileState(True)), ()
-
-    def _element(self, line: bytes) -> Any:
-        """Return a record, or why it is none."""
-        try:
-            element = self._library.fromstring(line, self._library.XMLParser(**SAFE, encoding="utf-8"))
-        except self._library.XMLSyntaxError as error:
-            return f"not well-formed XML: {truncate(str(error))}"
-        if element.getroottree().docinfo.doctype:
-            return "a record has no document type"
-        if not self._paths.is_record(element.tag):
-            return f"the element is {truncate(element.tag)!r}, not {self._paths.record!r}"
-        return element
-
-
-def close(parser: Any) -> Iterator[tuple[str, Any]]:
-    """Close a parser, and yield its last events."""
-    parser.close()
-    yield from parser.read_events()
-
-
-def root_name(root: Any) -> str:
-    """Return the name of the root of a file. Raises ContractBreach for a file with a document type."""
-    docinfo = root.getroottree().docinfo
-    if docinfo.doctype or docinfo.internalDTD is not None:
-        raise ContractBreach(BROKEN, "the file has a document type (DTD), which is never read; send it without")
-    return str(root.tag)
-
-
-def load_library() -> Any:
-    """Return lxml. Raises BadInput where it is not installed."""
-    try:
-        from lxml import etree
-    except ImportError as error:
-        raise BadInput('the format xml needs the extra `xml`: `pip install "milepost[xml]"`') from error
-    return etree

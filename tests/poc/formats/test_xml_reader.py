@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from poc.errors import BadInput, ContractBreach
+from poc.formats import xml_layout, xml_reader
 from poc.formats.header import SchemaDrift
 
 SUITES = Path(__file__).parents[4] / "shared" / "suites"
@@ -144,3 +145,39 @@ def test_an_invoice_of_the_suite_gives_equal_rows_in_both_dialects(read_xml, ubl
     assert [str(cell).replace("-", "") for cell in first] == [str(cell).replace("-", "") for cell in second], (
         json.dumps([first, second])
     )
+
+
+ALIKE = "<r><a>%d</a> <b> é%d </b></r>\n"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "", "<r><a>1</a><b>&lt;</b></r>", "<r><b>1</b><a>2</a></r>", '<r x="1"><a>1</a><b>2</b></r>', "<!-- <r> -->",
+        "<r><a>1</a><b><![CDATA[x]]></b></r>", "<s/>", "<r><a>1</a></r>", "<r><a/><b>2</b></r>",
+        "<r><a>1\r\n2</a><b>2</b></r>", "<q><r><a>1</a><b>2</b></r></q>", "<r><a>1<i>2</i></a><b>2</b></r>",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("at", [0, 1, 700])
+def test_records_that_are_written_alike_give_the_same_rows(read_xml, monkeypatch, odd, at):
+    """As element by element, up to where one differs and after it; originals are as they are in the file."""
+    records = [ALIKE % (number, number) for number in range(900)]
+    records.insert(at, odd)
+    data = f'<?xml version="1.0" encoding="UTF-8"?><l><h>x</h>{"".join(records)}</l>'.encode()
+    monkeypatch.setattr(xml_layout, "HEAD_BYTES", 5000)
+    monkeypatch.setattr(xml_layout, "PIECE_BYTES", 5000)
+    monkeypatch.setattr(xml_reader, "MIN_BYTES", 1 << 30)
+    plain = read_xml(data)
+    monkeypatch.setattr(xml_reader, "MIN_BYTES", 1)
+    alike = read_xml(data)
+    assert alike[0] == plain[0]
+    assert alike[2] == plain[2]
+
+
+def test_alike_records_of_a_damaged_file_are_refused(read_xml, monkeypatch):
+    """The whole file is checked, and so is what follows its records."""
+    monkeypatch.setattr(xml_reader, "MIN_BYTES", 1)
+    records = "".join(ALIKE % (number, number) for number in range(100))
+    for end in ("</m>", "", "</l><l/>", "<r><a>1</a><b>\x01</b></r></l>"):
+        with pytest.raises(ContractBreach, match="not well-formed XML"):
+            read_xml(f"<l>{records}{end}")
