@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 #: The most bytes of a form, and of one with rows or a file, which only somebody who may send it gets read.
 MAX_FORM_BYTES, MAX_UPLOAD_BYTES = 1 << 16, 4 << 20
 
-#: The most characters of an address in the audit log, and how long the same refusal is not recorded again.
-MAX_TARGET, REFUSED_AGAIN_US = 200, 60 * 1_000_000
+#: The most characters of a path in the audit log, and how long the same refusal is not recorded again.
+MAX_PATH, REFUSED_AGAIN_US = 200, 60 * 1_000_000
 
 #: What is answered even if the database of accounts cannot be read.
 WITHOUT_ACCOUNTS = frozenset({"health.live", "static"})
@@ -116,12 +116,13 @@ def local_target(target: str) -> str:
 
 
 def _refuse(access: Access, visitor: Visitor, text: str) -> NoReturn:
-    """Record that somebody was refused, once a minute for each address, and answer 403."""
+    """Record that somebody was refused, once a minute for each kind of page, and answer 403."""
     actor = Actor(visitor.name, request.remote_addr or "", access.now_us())
-    target = f"{request.method} {request.path}"[:MAX_TARGET]
+    rule = request.url_rule.rule if request.url_rule else ""  # not the path, of which there are any number
+    target = f"{request.method} {rule}"
     with change_access(access.path) as connection:
         if not was_recorded(connection, actor.name, "refused", target, actor.now_us - REFUSED_AGAIN_US):
-            record_act(connection, actor.entry("refused", target))
+            record_act(connection, actor.entry("refused", target, path=request.path[:MAX_PATH]))
     abort(403, text)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PASSWORD = "correct horse battery"
 
-PAGES = ("/migration/DL/flights", "/today", "/milestones/M1", "/repairs", "/repairs/{exchange}", "/audit")
+PAGES = ("/migration/DL/flights", "/today", "/milestones/M1", "/repairs", "/repairs/{exchange}", "/audit", "/shares")
 
 
 @pytest.fixture(scope="module")
