@@ -175,6 +175,7 @@ def key_fields_only(contract: Contract, feed: Feed) -> Contract:
     """
     keys = {name for _, names in contract.unique for name in names}
     by_position = feed.format == "csv" and not feed.dialect.header
+    by_position |= feed.format == "xlsx" and feed.excel is not None and feed.excel.header_row == 0
     return replace(
         contract,
         names=contract.names if by_position else tuple(name for name in contract.names if name in keys),

@@ -141,6 +141,13 @@ FORMATS["parquet"] = ("", columns, ('"amount":"-7.0"', '"amount":"7"'))
 FORMATS["xlsx"] = ('excel = { sheet = "Orders" }', workbook, ('"amount":"-7"', '"amount":7'))
 
 
+FORMATS["xlsx without a header"] = (
+    'excel = { sheet = "Orders", range = "A2:C", header_row = 0 }',
+    workbook,
+    ('"amount":"-7"', '"amount":"7"'),
+)
+
+
 class Workspace:
     """A workspace with one partner, whose deliveries lie in a folder."""
 
@@ -177,7 +184,7 @@ class Workspace:
 def test_a_mended_row_of_every_format_is_sent_once(tmp_path, kind):
     """Of three rows the second breaks the contract; its export is edited and replayed, and all are delivered."""
     settings, file, (bad, good) = FORMATS[kind]
-    workspace = Workspace(tmp_path / "w", f'format = "{kind}"\n{settings}')
+    workspace = Workspace(tmp_path / "w", f'format = "{kind.split()[0]}"\n{settings}')
     (workspace.inbox / "orders.in").write_bytes(file())
     workspace.run("run")
     assert [record["id"] for record in workspace.delivered()] == [1, 3]
