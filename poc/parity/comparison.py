@@ -54,6 +54,13 @@ def compare(
             result.add("field-missing", name, name not in shared, [Example("field-missing", name)])
         for name in names[1]:
             result.add("field-extra", name, name not in shared, [Example("field-extra", name)])
+    if all(names) and not shared:  # no record can be equal to one that has none of its fields
+        result.left_records, result.right_records = (
+            sum(rows.height for rows in side.frames()) for side in (left, right)
+        )
+        result.add("row-missing", "", result.left_records)
+        result.add("row-extra", "", result.right_records)
+        return result
     with tempfile.TemporaryDirectory(prefix="milepost-parity-", dir=folder) as temporary:
         work = Path(temporary)
         sides = [HashedRecords(work / name, key or shared) for name in ("left", "right")]

@@ -68,6 +68,15 @@ def test_a_field_of_one_side_counts_once():
     }
 
 
+def test_records_without_a_common_field_are_not_equal():
+    """Sides that share no field share no record."""
+    result = compare(side([{"a": "1"}, {"a": "2"}]), side([{"b": "1"}]))
+    assert (result.equal_records, result.by_cause()) == (
+        0,
+        {"field-missing": 1, "field-extra": 1, "row-missing": 2, "row-extra": 1},
+    )
+
+
 def test_the_same_key_in_another_notation_is_a_difference_of_that_field():
     """`007` and `7` are one record where all else is equal; another key is another record."""
     assert differences([{"id": "007", "a": "x"}], [{"id": "7", "a": "x"}]) == {("id", "leading-zeros"): 1}
