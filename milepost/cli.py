@@ -107,8 +107,8 @@ COMMANDS = {
         "poc.cli.migration.capture",
         "capture",
         (
-            "Pass on what a monolith sends to PARTNER, unchanged, and keep it to compare it with what the service would "
-            "send."
+            "Pass on what a monolith sends to PARTNER, unchanged, and keep it to compare it with what the service "
+            "would send."
         ),
     ),
     "user": ("dashboard.cli.user", "user", "Add, list, change and disable accounts of the dashboard."),
