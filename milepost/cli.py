@@ -113,7 +113,11 @@ COMMANDS = {
     ),
     "user": ("dashboard.cli.user", "user", "Add, list, change and disable accounts of the dashboard."),
     "token": ("dashboard.cli.token", "token", "Add, list and revoke tokens for machines."),
-    "share": ("dashboard.cli.share", "share", "Make, list and revoke links for people without an account."),
+    "share": (
+        "dashboard.cli.share",
+        "share",
+        "Make, list and revoke links to one page or the report, for people without an account.",
+    ),
     "audit": ("dashboard.cli.audit", "audit", "Show who did what on the dashboard and to its accounts."),
     "metrics": ("metrics.cli.measure", "metrics", "Measure runs of both sides, and store the results."),
     "roadmap": ("roadmap.cli.main", "roadmap", "Milestones and their verdicts, computed from what was measured."),

@@ -32,14 +32,19 @@ def digest() -> None:
 
 @digest.command()
 @click.option("--html", is_flag=True, help="Print it as HTML.")
+@click.option("--json", "as_json", is_flag=True, help="Print subject, text and HTML as JSON.")
 @click.pass_obj
-def show(context: WorkspaceContext, html: bool) -> None:
+def show(context: WorkspaceContext, html: bool, as_json: bool) -> None:
     """Show the digest as it would be now; nothing is sent or recorded of it."""
+    import json
     import os
+    from dataclasses import asdict
     from datetime import UTC, datetime
 
     letter, _, _ = compose(context, datetime.now(UTC), os.environ, with_pdf=False)
-    if html:
+    if as_json:
+        print_text(json.dumps(asdict(letter), indent=2))
+    elif html:
         print_text(letter.html)
     else:
         print_line(letter.subject)
@@ -47,12 +52,14 @@ def show(context: WorkspaceContext, html: bool) -> None:
 
 
 @digest.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.pass_context
-def send(click_context: click.Context) -> None:
+def send(click_context: click.Context, as_json: bool) -> None:
     """Send the digest now; the next one says what has changed since.
 
     Exit codes: 0 sent; 75 the server did not take it, and `milepost serve` tries again.
     """
+    import json
     import os
     from datetime import UTC, datetime
 
@@ -71,7 +78,9 @@ def send(click_context: click.Context) -> None:
         db.close()
     for problem in problems:
         print_line(f"milepost: {problem}", err=True)
-    if not problems:
+    if as_json:
+        print_text(json.dumps({"sent": not problems, "to": list(settings.to), "problems": problems}, indent=2))
+    elif not problems:
         print_line(f"The digest was sent to {', '.join(settings.to)}.")
     click_context.exit(BUSY if problems else 0)
 

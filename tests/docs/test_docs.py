@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import sys
 import tomllib
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -29,8 +31,10 @@ from metrics.stats.cost_index import Totals, cost_index
 from milepost.cli import main
 from poc.config.partner import Feed, Partner
 from poc.config.workspace import WorkspaceSettings
+from poc.contract.contract import load_contract
 from poc.delivery.outbound_request import OutboundRequest
 from poc.delivery.sender import RequestSender, TransferStats
+from poc.formats.registry import make_reader
 from poc.parity.dispositions import Dispositions
 from poc.pipeline.capabilities import LINE
 from poc.transports.http import HttpEndpoint, new_session
@@ -76,7 +80,7 @@ def test_the_generated_parts_are_those_of_the_program():
 def test_no_block_is_of_a_kind_that_nothing_tries():
     """Examples are shell, TOML or JSON, each tried by a test; others are output, page lists and whole files."""
     kinds = {example.kind for page in PAGES for example in examples(page)}
-    assert kinds <= {"sh", "toml", "json", "text", "{toctree}", "{literalinclude}"}
+    assert kinds <= {"sh", "toml", "json", "xml", "text", "{toctree}", "{literalinclude}"}
 
 
 @pytest.mark.parametrize("page", pages_with("sh"))
@@ -181,6 +185,20 @@ def test_the_files_of_a_page_are_in_order(page, tmp_path):
             assert parse_mapping(tables["import"], page).columns
         else:
             assert WorkspaceSettings.model_validate(tables).name
+
+
+@pytest.mark.parametrize("page", pages_with("xml"))
+def test_xml_of_a_page_is_read_by_the_feed_above_it(page, tmp_path):
+    """Each field of the feed's map and paths has a value in the example."""
+    for before, example in pairwise(examples(page)):
+        if example.kind == "xml":
+            (settings,) = tomllib.loads(before.text)["feed"].values()
+            feed = Feed.model_validate(settings)
+            fields = {name: None for field in feed.map for name in field.sources} | settings["xml"]["paths"]
+            schema = tmp_path / "schema.json"
+            schema.write_text(json.dumps({"fields": [{"name": name, "type": "string"} for name in fields]}))
+            (batch,) = make_reader(feed, load_contract(schema)).read(io.BytesIO(example.text.encode()))
+            assert None not in batch.rows.row(0)
 
 
 @pytest.mark.parametrize("page", PAGES)
