@@ -28,6 +28,10 @@ bench: .venv/ready
 	$(BIN)/python tests/bench/store.py
 	$(BIN)/python tests/bench/dashboard.py
 	$(BIN)/python tests/bench/daily_files.py
+	$(BIN)/python tests/bench/capture.py
+	$(BIN)/python tests/bench/parity.py
+	$(BIN)/python tests/bench/migration.py
+	$(BIN)/python tests/bench/connect.py
 
 serve: .venv/ready
 	$(BIN)/milepost --workspace demo serve
