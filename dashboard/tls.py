@@ -7,14 +7,14 @@ decrypted in a loop of their own, with bounds of their own, and the server is to
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 import threading
 from collections import Counter
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from dashboard.connections import MAX_CONNECTIONS, MAX_PER_CLIENT
+from dashboard.connections import MAX_CONNECTIONS, MAX_PER_CLIENT, STALLED_S
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -50,11 +50,8 @@ class TlsFront:
 
     def __init__(self, listener: socket.socket, cert: Path, key: Path) -> None:
         self._files = (cert, key)
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._context.set_alpn_protocols(["http/1.1"])
         self._loaded = self._stamp()
-        self._load()
+        self._context = self._load()
         self._listener = listener
         self._listener.setblocking(False)
         self.inner = socket.create_server(("127.0.0.1", 0))
@@ -82,15 +79,20 @@ class TlsFront:
         except OSError as error:
             raise CertificateUnusable(f"{error.filename}: {error.strerror}") from error
 
-    def _load(self) -> None:
+    def _load(self) -> ssl.SSLContext:
+        """Return a new context with the files as they are: one that failed to load files has lost those it had."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
         cert, key = self._files
         try:
-            self._context.load_cert_chain(cert, key, password=lambda: "")  # never asked for at the terminal
+            context.load_cert_chain(cert, key, password=lambda: "")  # never asked for at the terminal
         except (OSError, ValueError) as error:  # of which SSLError is one
             raise CertificateUnusable(
                 f"certificate {cert} and key {key} cannot be used: {error}; give a certificate with its chain and its "
                 "key, both PEM, the key without a password"
             ) from error
+        return context
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -100,16 +102,22 @@ class TlsFront:
         for task in (pending := asyncio.all_tasks(self._loop)):
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        self._loop.run_until_complete(asyncio.sleep(0))  # in which the sockets are closed
         self._loop.close()
 
     async def _reload(self) -> None:
-        """Take a certificate that was renewed; one that cannot be used is left out, and the last stays."""
         while True:
             await asyncio.sleep(RELOAD_S)
-            with suppress(CertificateUnusable):
-                if (stamp := self._stamp()) != self._loaded:
-                    self._load()
-                    self._loaded = stamp
+            self.reload()
+
+    def reload(self) -> None:
+        """Take a certificate that was renewed; with one that cannot be used, the last stays, and the log says why."""
+        try:
+            if (stamp := self._stamp()) != self._loaded:
+                self._context = self._load()
+                self._loaded = stamp
+        except CertificateUnusable as error:
+            logging.getLogger("milepost").error("%s; the last certificate is used on", error)
 
     async def _accept(self) -> None:
         running: set[asyncio.Task[None]] = set()
@@ -131,43 +139,78 @@ class TlsFront:
 
     async def _serve(self, client: socket.socket, peer: tuple[str, int]) -> None:
         """Do the handshake and pass the bytes of one connection on, both ways, until one side ends it."""
+        try:
+            reader, writer = await self._wrap(client)  # from here on the socket is the writer's
+            try:
+                await self._pass_through(reader, writer, peer)
+            finally:
+                await _close(writer)
+        except (TimeoutError, OSError):  # of which SSLError is one: a client that speaks no TLS, or is gone
+            pass
+        finally:
+            self._open[peer[0]] -= 1
+            if not self._open[peer[0]]:
+                del self._open[peer[0]]
+
+    async def _pass_through(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: tuple[str, int]
+    ) -> None:
+        """Connect to the server as a client, and pass bytes on."""
         inside = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         port = 0
         try:
-            reader, writer = await self._wrap(client)
             inside.setblocking(False)
             inside.bind(("127.0.0.1", 0))
             port = int(inside.getsockname()[1])
             self.peers[port] = peer  # before the server can accept it
             await self._loop.sock_connect(inside, self.inner.getsockname())
             inner_reader, inner_writer = await asyncio.open_connection(sock=inside)
-            await _until_one_ends(_pass_on(reader, inner_writer), _pass_on(inner_reader, writer))
-            for open_writer in (writer, inner_writer):
-                open_writer.close()
-        except (TimeoutError, OSError):  # of which SSLError is one: a client that speaks no TLS, or is gone
-            pass
-        finally:
-            client.close()
+        except BaseException:
             inside.close()
             self.peers.pop(port, None)
-            self._open[peer[0]] -= 1
-            if not self._open[peer[0]]:
-                del self._open[peer[0]]
+            raise
+        try:
+            await _until_one_ends(_pass_on(reader, inner_writer), _pass_on(inner_reader, writer))
+        finally:
+            self.peers.pop(port, None)
+            inner_writer.close()
 
     async def _wrap(self, client: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader = asyncio.StreamReader(CHUNK_BYTES, self._loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=self._loop)
         transport, _ = await self._loop.connect_accepted_socket(
-            lambda: protocol, client, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_S
+            lambda: protocol,
+            client,
+            ssl=self._context,
+            ssl_handshake_timeout=HANDSHAKE_S,
+            ssl_shutdown_timeout=STALLED_S,
         )
         return reader, asyncio.StreamWriter(transport, protocol, reader, self._loop)
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Write what arrives, at the pace at which it is taken."""
+    """Write what arrives, at the pace at which it is taken. Raises TimeoutError once nothing is taken any more."""
     while data := await reader.read(CHUNK_BYTES):
         writer.write(data)
-        await writer.drain()
+        async with asyncio.timeout(STALLED_S):
+            await writer.drain()
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Send what was written, then end the connection; at once where the task is cancelled, or nothing is taken.
+
+    Nothing else closes its socket: the loop would still wait for a number that the next connection gets.
+    """
+    task = asyncio.current_task()
+    try:
+        if task is None or not task.cancelling():
+            writer.close()
+            async with asyncio.timeout(STALLED_S):
+                await writer.wait_closed()
+    except (TimeoutError, OSError):
+        pass
+    finally:
+        writer.transport.abort()
 
 
 async def _until_one_ends(*ways: Coroutine[None, None, None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPSConnection
 
@@ -21,7 +22,7 @@ def front(certificates):
     """A server behind TLS on a free port, whose page says who asks; its address and the front."""
     app = Flask(__name__)
     app.after_request(add_headers)
-    app.add_url_rule("/", "page", lambda: f"{request.scheme} {request.remote_addr} {'x' * 300_000}")
+    app.add_url_rule("/", "page", lambda: f"{request.scheme} {request.remote_addr} {'x' * 3_000_000}")
     listener = socket.create_server(("127.0.0.1", 0))
     made = TlsFront(listener, certificates["good.pem"], certificates["good.key"])
     server = make_server(app, made.inner, peers=made.peers)
@@ -62,7 +63,7 @@ def test_a_page_comes_by_tls_and_knows_its_client(certificates, front):
         answers = list(pool.map(lambda n: get(certificates, port, f"127.0.0.{n + 2}"), range(8)))
     for number, (text, headers) in enumerate(answers):
         assert text.startswith(f"https 127.0.0.{number + 2} x")
-        assert len(text) > 300_000
+        assert len(text) > 3_000_000
         assert headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
@@ -90,3 +91,33 @@ def test_a_certificate_that_cannot_be_used_is_named(certificates, tmp_path):
         with pytest.raises(CertificateUnusable, match=r"missing|cannot be used"):
             TlsFront(listener, certificates[cert], certificates[key])
     listener.close()
+
+
+def test_an_answer_arrives_whole_at_a_slow_client_and_the_next_connection_works(certificates, front):
+    """The server ends a connection while its client still reads: nothing is cut off, and no later client is hindered.
+
+    The last bytes of an answer and the next connections share numbers of sockets, so that several come in turn.
+    """
+    _, port = front
+    trust = ssl.create_default_context(cafile=certificates["ca.pem"])
+    for _ in range(4):
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain.settimeout(60)
+        plain.connect(("127.0.0.1", port))
+        with trust.wrap_socket(plain, server_hostname="127.0.0.1") as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            time.sleep(0.3)  # the answer fills every buffer meanwhile
+            received = b""
+            while data := client.recv(65_536):
+                received += data
+        assert len(received.partition(b"\r\n\r\n")[2]) > 3_000_000
+
+
+def test_a_certificate_that_cannot_be_used_leaves_the_last_one(certificates, front, caplog):
+    """A renewal that is half done, a new certificate beside the old key, changes nothing; the log says so."""
+    made, port = front
+    made._files = (certificates["other.pem"], certificates["good.key"])
+    made.reload()
+    assert "the last certificate is used on" in caplog.text
+    assert get(certificates, port)[0].startswith("https")
