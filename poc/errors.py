@@ -8,7 +8,7 @@ ExchangeError              base; never raised itself
 ├── GuardrailBreached      a feed went back on its route: find the cause before it advances again (exit 5)
 ├── LedgerDamaged          restore the named ledger or move it away; nothing was changed (exit 2)
 ├── TryLater               another program holds a resource: call again later (exit 75)
-│   ├── FileStillChanging  this file alone: it changes while it is read
+│   ├── FileBusy           this file alone; FileStillChanging: it changes while it is read
 │   └── LeaseLost          this feed alone: another process exchanges its files
 ├── Unbalanced             a bug of Milepost: an account does not add up; nothing else was done (exit 1)
 └── UnexpectedError        a bug of Milepost: report it; the other exchanges go on (exit 1)
@@ -110,8 +110,12 @@ class TryLater(ExchangeError):
     exit_code = 75
 
 
-class FileStillChanging(TryLater):
-    """A file changes while it is read; leave it for the next run and continue with the other files."""
+class FileBusy(TryLater):
+    """One file cannot be exchanged now; leave it for the next run and continue with the other files."""
+
+
+class FileStillChanging(FileBusy):
+    """A file changes while it is read."""
 
 
 class LeaseLost(TryLater):

@@ -19,7 +19,7 @@ from itertools import islice, repeat
 from typing import TYPE_CHECKING
 
 from metrics.shares import share
-from poc.errors import FileStillChanging, LedgerDamaged, TryLater
+from poc.errors import FileBusy, LedgerDamaged, TryLater
 from poc.exchanges.exchange import exchange, open_attempt
 from poc.exchanges.joint_exchange import JointExchange
 from poc.exchanges.joint_resume import resume_together
@@ -220,7 +220,7 @@ class _Pass:
         except LedgerDamaged:
             raise
         except Exception as error:  # noqa: BLE001 (whatever one file raises, the other files are exchanged)
-            if isinstance(error, TryLater) and not isinstance(error, FileStillChanging):
+            if isinstance(error, TryLater) and not isinstance(error, FileBusy):
                 self.stopped = error
             return error
         return None

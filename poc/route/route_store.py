@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 import sqlalchemy as sa
 
 from metrics.route_events import RouteEvent
-from poc.ledger.tables.route import ROUTE_CHANGE
+from poc.ledger.tables.route import FILE_SENDER, ROUTE_CHANGE
 from poc.route.stages import Position
 
 if TYPE_CHECKING:
@@ -24,6 +24,12 @@ Action: TypeAlias = Literal["advance", "back", "hold", "release"]
 _OF_FEED = sa.and_(ROUTE_CHANGE.c.partner == sa.bindparam("of_partner"), ROUTE_CHANGE.c.feed == sa.bindparam("of_feed"))
 SELECT_CHANGES = sa.select(ROUTE_CHANGE).where(_OF_FEED).order_by(ROUTE_CHANGE.c.id.desc())
 SELECT_NEWEST = SELECT_CHANGES.limit(1)
+SELECT_HAS_HISTORY = sa.select(
+    sa.exists().where(_OF_FEED)
+    | sa.exists().where(
+        FILE_SENDER.c.partner == sa.bindparam("of_partner"), FILE_SENDER.c.feed == sa.bindparam("of_feed")
+    )
+)
 INSERT_CHANGE = sa.insert(ROUTE_CHANGE)
 #: The newest change of each feed.
 SELECT_ALL_NEWEST = sa.select(ROUTE_CHANGE).where(
@@ -82,6 +88,11 @@ def read_route(ledger: Ledger, partner: str, feed: str) -> Route:
     if moved is None:
         return Route(newest.position, newest.held, last=newest)
     return Route(newest.position, newest.held, moved.at_us, moved.id, newest)
+
+
+def has_history(ledger: Ledger, partner: str, feed: str) -> bool:
+    """Return whether a feed has or had a route by which a file was given to a side. Raises TryLater, LedgerDamaged."""
+    return bool(ledger.execute(SELECT_HAS_HISTORY, {"of_partner": partner, "of_feed": feed})[0][0])
 
 
 def read_changes(ledger: Ledger, partner: str, feed: str) -> list[RouteChange]:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from poc.delivery.outbox import remove_unused_files
 from poc.engine.precedence import PrecedenceEndpoint
-from poc.errors import ExchangeError, FileStillChanging, TryLater
+from poc.errors import ExchangeError, FileBusy, TryLater
 from poc.exchanges.file_pass import MAX_PASS_BYTES, can_pass, size_in_pass
 from poc.ledger.lease import describe_holder, wall_clock_us
 from poc.ledger.lookup import resumable_exchanges
 from poc.ledger.pace import Pace
 from poc.pipeline.capabilities import retries_itself
 from poc.retries.circuit_breaker import longest_waits_us
+from poc.route.choice import feed_has_route
 from poc.schedule.tick_store import record_arrivals
 from poc.service.finished_file import archive_if_finished
 from poc.service.route_work import RouteWork
@@ -74,6 +75,7 @@ class InboxWork:
         self._endpoint: PrecedenceEndpoint | None = None
         self._is_first, self._has_new_file = True, False
         self._prepared: PreparedFeed | None = None
+        self._has_route = False
         self._route: RouteWork | None = None  # of this turn
         self._entries: deque[ExchangeRecord] = deque()
         self._files: deque[Path] = deque()
@@ -90,7 +92,7 @@ class InboxWork:
             return None
         settings = self._settings
         runner = Runner(prepared, ledger, settings.clock, settings.recorder, settings.release, settings.by_person)
-        if prepared.feed.monolith is None:
+        if not self._has_route:
             return self._work(runner, later_turn=later_turn)
         with closing(RouteWork(settings, prepared, ledger)) as self._route:
             runner = replace(runner, admit=self._route.admit)
@@ -120,7 +122,7 @@ class InboxWork:
             for result in results:
                 self._emit(result)
             errors = [result.error for result in results if isinstance(result.error, TryLater)]
-            if not all(isinstance(error, FileStillChanging) for error in errors):
+            if not all(isinstance(error, FileBusy) for error in errors):
                 return None  # what cannot be written now, or belongs to another process, is left to a later run
         return 0.0 if self._entries or self._files or self._route is not None else None
 
@@ -188,6 +190,7 @@ class InboxWork:
             self._endpoint = PrecedenceEndpoint(prepared.endpoint, settings.precedence)
             prepared = replace(prepared, endpoint=self._endpoint)
         now = settings.clock()
+        self._has_route = feed_has_route(ledger, prepared.feed, *self.key)
         remove_unused_files(ledger, self.key)
         files = complete_files(self._inbox, prepared.feed, now)
         record_arrivals(ledger, *self.key, prepared.feed, files, now)

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from poc.errors import ExchangeError, GuardrailBreached
-from poc.route.choice import check_service_has, give_to_side
-from poc.route.file_senders import files_to_shadow
+from poc.route.choice import check_service_has, give_to_side, route_of_new_files
+from poc.route.file_senders import files_to_shadow, find_sender
 from poc.route.guardrails import go_back_if_breached
 from poc.route.parity_states import parity_reader
 from poc.route.route_store import read_route, route_event
@@ -40,6 +40,7 @@ class RouteWork:
 
     def __init__(self, settings: RunSettings, prepared: PreparedFeed, ledger: Ledger) -> None:
         self.partner, self.feed = prepared.partner, prepared.feed_id
+        self._config = prepared.feed
         self._settings = settings
         self._ledger = ledger
         self._shadow = Shadow(settings.workspace, prepared)
@@ -52,12 +53,12 @@ class RouteWork:
     def takes(self, path: Path) -> bool:
         """Return whether the monolith exchanges a file for real; give it to a side first, if none has it.
 
-        A file that cannot be read is left to the service, which reports why.
+        A file that cannot be read, or whose name is not text, is left to the service, which reports why.
         """
         self._given.pop(path, None)
-        with suppress(ExchangeError, OSError):  # raised again where the service opens the file
+        with suppress(ExchangeError, OSError, UnicodeEncodeError):  # raised again where the service opens the file
             sha256, version = digest_of(path)
-            route = read_route(self._ledger, self.partner, self.feed)
+            route = self._route_of_file(sha256)
             now_us = int(self._settings.clock().timestamp() * 1_000_000)
             size_bytes = version.size_bytes
             sender = give_to_side(self._ledger, route, self.partner, self.feed, path.name, sha256, size_bytes, now_us)
@@ -65,6 +66,12 @@ class RouteWork:
                 self._given[path] = sender, route, version
                 return True
         return False
+
+    def _route_of_file(self, sha256: str) -> Route:
+        """Return the route of a file; one that a side has stays with it, also where new ones have no route."""
+        if self._config.monolith is None and find_sender(self._ledger, self.partner, self.feed, sha256) is not None:
+            return read_route(self._ledger, self.partner, self.feed)
+        return route_of_new_files(self._ledger, self._config, self.partner, self.feed)
 
     def has(self, path: Path) -> bool:
         """Return whether the monolith was given a file by `takes`."""
@@ -86,7 +93,7 @@ class RouteWork:
 
     def admit(self, entry: ExchangeRecord) -> None:
         """Check that the service may exchange a file; see `poc.route.choice.check_service_has`."""
-        check_service_has(self._ledger, entry)
+        check_service_has(self._ledger, self._config, entry)
 
     def shadow_next(self) -> bool:
         """Exchange the next file of the monolith without sending it, and compare; return whether there was one."""
@@ -97,7 +104,12 @@ class RouteWork:
         return True
 
     def check_guardrails(self) -> RunResult | None:
-        """Let the feed go back where a guardrail is breached; return what to tell people then."""
+        """Let the feed go back where a guardrail is breached; return what to tell people then.
+
+        Without a monolith, there is no way back.
+        """
+        if self._config.monolith is None:
+            return None
         workspace = self._settings.workspace
         config = workspace.get_feed(self.partner, self.feed)[1].route
         now = self._settings.clock()

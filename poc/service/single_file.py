@@ -11,7 +11,7 @@ from poc.ledger.lease import wall_clock_us
 from poc.ledger.pace import Pace
 from poc.pipeline.capabilities import resolve_level
 from poc.pipeline.prepared_feed import prepare_feed
-from poc.route.choice import give_handed_in
+from poc.route.choice import feed_has_route, give_handed_in
 from poc.schedule.tick_store import record_arrivals
 from poc.service.finished_file import archive_if_finished
 from poc.service.runner import Runner, RunResult
@@ -58,8 +58,8 @@ def exchange_one(
         recorder = resources.enter_context(closing(SpoolRecorder(workspace.spool)))
         path = place()
         record_arrivals(ledger, partner, feed, prepared.feed, [path], clock())
-        if prepared.feed.monolith is not None:
-            give_handed_in(ledger, partner, feed, path, int(clock().timestamp() * 1_000_000))
+        if feed_has_route(ledger, prepared.feed, partner, feed):
+            give_handed_in(ledger, prepared.feed, partner, feed, path, int(clock().timestamp() * 1_000_000))
         receipt = Runner(prepared, ledger, clock, recorder, release).exchange(path)
         current_path, note = archive_if_finished(workspace, partner, feed, path, receipt)
         return RunResult(partner, feed, current_path, receipt, note=note)

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-#: Notes the begin and the end; a signal that ends the command ends the shell after it.
+#: Notes the begin and the end; a signal that ends the command ends the shell after it. A begin that cannot be noted, on
+#: a full disk for instance, is none: the command would run again although it may have sent the file.
 SHELL = (
-    'folder=$1; shift; trap : TERM; echo $$ > "$folder/began"; "$@"; code=$?; '
+    'folder=$1; shift; trap : TERM; echo $$ > "$folder/began" || exit 125; "$@"; code=$?; '
     'echo "$code" > "$folder/exit.part" && mv "$folder/exit.part" "$folder/exit"; exit "$code"'
 )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from poc.errors import BadInput, ExchangeError, LeaseLost, LedgerDamaged
 from poc.parity.feed_parity import FilePair, body_records, compare_file
 from poc.route.file_senders import update_sender
-from poc.route.sides.handed_file import file_folder, handed_files, remove_folder
+from poc.route.sides.handed_file import file_folder, file_for_shadow, remove_folder
 from poc.route.sides.monolith_output import read_sent
 
 if TYPE_CHECKING:
@@ -58,11 +58,9 @@ class ShadowComparer:
         sent = read_sent(folder)
         if sent.problem:
             raise BadInput(sent.problem)
-        files = handed_files(folder)
-        if not files:
-            raise BadInput("the monolith's command removed the file, so that the service could not exchange it")
+        path = file_for_shadow(folder, sender.sha256)
         now = self.clock()
-        run = self.shadow.exchange(files[0], sender.sha256, now)
+        run = self.shadow.exchange(path, sender.sha256, now)
         pair = FilePair(
             partner=sender.partner,
             feed=sender.feed,

@@ -1,4 +1,7 @@
-"""The file that the monolith's command gets: a link of its own, which stays as it is whatever happens in the inbox."""
+"""The file that the monolith's command gets: a copy of its own, which stays as it is whatever happens in the inbox.
+
+What the command does with the copy, such as to move it or to write into it, changes nothing in the inbox.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 #: Characters of the sha256 by which the folder of a file is named.
 DIGITS = 24
 
+#: In the folder of a file: the copy that the command gets, and a link to it that it does not know of.
+FOR_COMMAND, FOR_SHADOW = "file", "kept"
+
 
 def file_folder(workspace: Workspace, partner: str, feed: str, sha256: str) -> Path:
     """Return the folder of a file that the monolith has: the file itself, and the notes of its command."""
@@ -36,41 +42,50 @@ def digest_of(path: Path) -> tuple[str, FileVersion]:
 
 
 def hand_over(path: Path, folder: Path, sha256: str) -> Path:
-    """Link the file into its folder, or copy it, and return its path there.
+    """Copy the file into its folder, and return its path there; the shadow gets a second link to the copy.
 
     Raises:
-        BadInput: it cannot be linked or copied.
+        BadInput: it cannot be copied.
         FileStillChanging: it is another file by now.
     """
-    target = folder / "file" / path.name
+    target = folder / FOR_COMMAND / path.name
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not target.exists():
-            part = folder / "file.part"
-            part.unlink(missing_ok=True)
-            try:
-                os.link(path, part, follow_symlinks=False)
-            except OSError:  # another file system, or one without links
-                shutil.copyfile(path, part, follow_symlinks=False)
-            part.rename(target)
-        digest, _ = digest_of(target)
+        for name in (FOR_COMMAND, FOR_SHADOW):  # an earlier run may have had the file under another name
+            shutil.rmtree(folder / name, ignore_errors=True)
+            (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = folder / "file.part"
+        part.unlink(missing_ok=True)
+        shutil.copy2(path, part, follow_symlinks=False)
+        digest, _ = digest_of(part)
+        if digest == sha256:
+            part.replace(target)
+            with suppress(OSError):  # a file system without links: the shadow gets what the command leaves
+                os.link(target, folder / FOR_SHADOW / path.name)
     except OSError as error:
         raise BadInput(
-            f"{path}: cannot be linked to {target.parent}: {error.strerror}; check its permissions"
+            f"{path}: cannot be copied to {target.parent}: {error.strerror}; check its permissions, and the free space"
         ) from error
     if digest != sha256:
         with suppress(OSError):
-            target.unlink()
+            part.unlink()
         raise FileStillChanging(f"{path}: changed while it was read; it is left for the next run")
     return target
 
 
-def handed_files(folder: Path) -> list[Path]:
-    """Return the files in the folder of a file: one, or none once it is not needed any more."""
-    try:
-        return sorted((folder / "file").iterdir())
-    except FileNotFoundError:
-        return []
+def file_for_shadow(folder: Path, sha256: str) -> Path:
+    """Return the file of a folder as the monolith's command got it.
+
+    Raises:
+        BadInput: the command changed it, or removed it where it cannot be kept beside it.
+        FileStillChanging: something of the command changes it now.
+    """
+    files = [*(folder / FOR_SHADOW).glob("*"), *(folder / FOR_COMMAND).glob("*")]
+    if not files:
+        raise BadInput("the monolith's command removed the file, so that the service could not exchange it")
+    digest, _ = digest_of(files[0])
+    if digest != sha256:
+        raise BadInput("the monolith's command wrote into the file, so that the service could not exchange it")
+    return files[0]
 
 
 def remove_folder(folder: Path) -> None:
@@ -84,17 +99,6 @@ def version_of(path: Path) -> FileVersion | None:
         return FileVersion.of(path.lstat())
     except OSError:
         return None
-
-
-def was_rewritten(path: Path, version: FileVersion | None) -> bool:
-    """Return whether the content of a file was changed in its place; a file that replaced it is another file.
-
-    The system's time of the last change says nothing, as a link to a file changes it, too.
-    """
-    now = version_of(path)
-    if now is None or version is None or (now.device, now.inode) != (version.device, version.inode):
-        return False
-    return (now.size_bytes, now.changed_ns) != (version.size_bytes, version.changed_ns)
 
 
 def is_same_file(path: Path, version: FileVersion) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from metrics.events import RunEvent, RunKey
 from poc.config.monolith import FILE_PLACEHOLDER
-from poc.errors import BadInput, MonolithFailed, TryLater
+from poc.errors import BadInput, FileBusy, MonolithFailed
 from poc.ledger.process_identity import process_id
 from poc.route.file_senders import FileSender, update_sender
 from poc.route.sides.command import (
@@ -26,7 +26,7 @@ from poc.route.sides.command import (
     noted_end_us,
     run_command,
 )
-from poc.route.sides.handed_file import file_folder, hand_over, remove_folder, version_of, was_rewritten
+from poc.route.sides.handed_file import file_folder, hand_over, remove_folder
 from poc.route.sides.monolith_output import watch_output
 
 if TYPE_CHECKING:
@@ -84,18 +84,24 @@ class MonolithSide:
 
         Raises:
             MonolithFailed: the command failed, or was killed and a person has to decide.
-            BadInput: the feed is retired, or the file cannot be handed over.
+            BadInput: the feed is retired or names no monolith any more, or the file cannot be handed over.
             FileStillChanging: the file was replaced since it was given to the monolith.
-            TryLater: the command of an earlier run still works on it; or as every change of the ledger.
+            FileBusy: the command of an earlier run still works on it.
+            TryLater: as every change of the ledger.
         """
         folder = file_folder(self.workspace, self.partner, self.feed, sender.sha256)
         if sender.state in {"done", "given_up"}:
             return MonolithRun("already_received", sender.sha256)
+        if self.workspace.get_feed(self.partner, self.feed)[1].monolith is None:
+            raise BadInput(
+                f"{sender.file}: is with the monolith ({sender.state}), and the feed names none any more; put "
+                f"`[feed.{self.feed}.monolith]` back until the file is settled"
+            )
         has_notes = (folder / LOCK).exists()  # not after a restore from a backup
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with locked(folder) as lock:
             if lock is None:
-                raise TryLater(self._still_running(sender, folder))
+                raise FileBusy(self._still_running(sender, folder))
             if sender.state == "begun":
                 sender, run = self._take_up(sender, folder, due_at_us, has_notes=has_notes)
                 if run is not None:
@@ -117,7 +123,6 @@ class MonolithSide:
         self, path: Path, sender: FileSender, folder: Path, lock: int, route: Route, due_at_us: int
     ) -> MonolithRun:
         handed = hand_over(path, folder, sender.sha256)
-        version = version_of(path)
         forget_last_run(folder)
         sender = self._update(
             sender, state="begun", attempt=sender.attempt + 1, begun_at_us=self._now_us(), process=process_id(),
@@ -130,8 +135,6 @@ class MonolithSide:
         with watch_output(self.workspace, self.partner, config, folder, route) as watched:
             self.ledger.check_before_send()
             end = run_command(command, folder, self.workspace.root, lock, config.timeout_s)
-        if was_rewritten(path, version):
-            end = replace(end, was_killed=True, why="ended, but the file was rewritten while it ran")
         return self._end(sender, folder, end, begun, wants_shadow=watched.is_open)
 
     def _take_up(

@@ -75,6 +75,10 @@ class Shadow:
         else:
             prepared = replace(prepared, folder=requests)
         ledger = self._ledger or self._open()
+        if ledger.find(
+            prepared.partner, prepared.feed_id, path.name, sha256
+        ).outcome:  # it ended, but not its comparison
+            ledger = self._begin_anew()
         under_way = self._folder / "under-way"
         under_way.touch(mode=0o600)
         receipt = exchange(prepared, path, now, ledger)
@@ -94,8 +98,14 @@ class Shadow:
             kind = "json"
         return tuple(SentBody(path, kind) for path in sorted(requests.iterdir(), key=slot_order))
 
+    def _begin_anew(self) -> Ledger:
+        """Remove the ledger, which would exchange no file twice, and open a new one: it holds nothing of value."""
+        self.close()
+        (self._folder / "under-way").touch(mode=0o600)
+        return self._open()
+
     def _open(self) -> Ledger:
-        """Open the ledger; begin anew where an exchange in it was interrupted: it holds nothing of value."""
+        """Open the ledger; begin anew where an exchange in it was interrupted."""
         folder = self._folder / "ledger"
         if (self._folder / "under-way").exists():
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,5 +1,6 @@
 """Files of a feed with a route: what the monolith fails on, what it was killed on, and the shadow beside it."""
 
+import os
 import shutil
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -207,3 +208,85 @@ def test_a_long_command_keeps_no_slot(moved):
     moved.inbox.parent.with_name("ZZ").joinpath("flights").mkdir(parents=True)
     moved.add("../../ZZ/flights/b.csv", 2)
     assert {name: result.error for name, result in moved.run().items()} == {"a.csv": None, "b.csv": None}
+
+
+def remove_monolith(moved):
+    """Take the tables of the route out of the partner's file."""
+    text = moved.partner_file.read_text()
+    moved.partner_file.write_text(text[: text.index("[feed.flights.monolith]")])
+
+
+def test_a_removed_monolith_keeps_what_it_had(moved):
+    """The service gets new files, and none that the monolith had, after its table is removed."""
+    (moved.root / "fail-b.csv").touch()
+    (moved.root / "die-c.csv").touch()
+    for number, name in enumerate(["a.csv", "b.csv", "c.csv"]):
+        moved.add(name, number)
+    moved.run()
+    remove_monolith(moved)
+    moved.add("again.csv", 0)
+    moved.add("new.csv", 3)
+    results = moved.run()
+    assert (moved.monolith, moved.service) == (["a.csv"], ["new.csv"])
+    assert "names none any more" in str(results["b.csv"].error)
+    assert "names none any more" in str(results["c.csv"].error)
+
+
+def test_a_monolith_that_is_removed_in_shadow_hands_nothing_to_the_service(moved):
+    """A service on trial does not begin to send because two tables are gone; the error says what to do."""
+    moved.at("shadow")
+    remove_monolith(moved)
+    moved.add("a.csv", 1)
+    assert "is at shadow, and names no monolith" in str(moved.run()["a.csv"].error)
+    workspace = load_workspace(moved.root)
+    with closing(open_ledger(workspace.ledger)) as ledger, pytest.raises(BadInput, match="names no monolith"):
+        exchange_one(workspace, "UA", "flights", lambda: moved.add("b.csv", 2), ledger, lambda: NOW, "0")
+    assert moved.service == []
+
+
+def test_a_shadow_whose_process_died_before_the_comparison_is_repeated(moved, same_sides, monkeypatch):
+    """The records of the service are compared, although its ledger has exchanged the file already."""
+
+    def die(*_):
+        raise KeyboardInterrupt
+
+    moved.at("shadow")
+    moved.add("a.csv", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr("poc.route.sides.comparison.compare_file", die)
+        with pytest.raises(KeyboardInterrupt):
+            moved.run()
+    moved.run()
+    workspace = load_workspace(moved.root)
+    with closing(open_ledger(workspace.ledger)) as ledger:
+        state = parity_state(workspace, ledger, "UA", "flights", NOW)
+    assert (state.files_compared, state.unexplained) == (1, 0)
+
+
+def test_one_file_does_not_keep_the_others_from_the_monolith(moved):
+    """A file whose name is not text, or at which an earlier command still works, waits alone."""
+    script = moved.root / "send.sh"
+    script.write_text(script.read_text().replace("exit 3", "sleep 60 & echo $! > left; exit 3"))
+    (moved.root / "fail-a.csv").touch()
+    moved.add("a.csv", 1)
+    moved.run()
+    moved.add(os.fsdecode(b"a\xff.csv"), 2)
+    moved.add("b.csv", 3)
+    moved.run()
+    os.kill(int((moved.root / "left").read_text()), 9)
+    assert moved.monolith == ["b.csv"]
+
+
+@pytest.mark.parametrize(("act", "compared"), [('rm "$1"', 1), ('echo >> "$1"', 0)])
+def test_what_the_command_does_with_its_file_changes_nothing_in_the_inbox(moved, same_sides, act, compared):
+    """A command that moves its file away is compared all the same; one that writes into it is not called again."""
+    moved.at("shadow")
+    script = moved.root / "send.sh"
+    script.write_text(f"{script.read_text()}{act}\n")
+    moved.add("a.csv", 1)
+    moved.run()
+    moved.run(datetime.now(UTC) + timedelta(days=1))
+    workspace = load_workspace(moved.root)
+    with closing(open_ledger(workspace.ledger)) as ledger:
+        state = parity_state(workspace, ledger, "UA", "flights", NOW)
+    assert (moved.monolith, state.files_compared, state.unexplained) == (["a.csv"], compared, 0)

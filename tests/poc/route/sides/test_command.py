@@ -34,6 +34,13 @@ def test_the_end_is_known_and_noted(tmp_path, command, outcome, code):
     assert (noted.outcome, noted.exit_code) == (outcome, code)
 
 
+def test_a_command_whose_begin_cannot_be_noted_does_not_run(tmp_path):
+    """On a full disk, nothing would say later that the command may have sent the file."""
+    (tmp_path / "began").mkdir()  # cannot be written
+    end, _ = run(tmp_path, ["touch", f"{tmp_path}/ran"])
+    assert (end.outcome, (tmp_path / "ran").exists()) == ("failed", False)
+
+
 def test_a_command_that_never_began_has_no_notes(tmp_path):
     """A process that died before it started the command leaves nothing from which it could have run."""
     assert noted_end(tmp_path) is None
