@@ -65,5 +65,5 @@ def detail(partner: str, feed: str) -> str | tuple[str, int]:
         changes=migration.change_rows(found.changes),
         forms=route_forms(found.route, len(found.changes), g.get("visitor")),
         back=request.path,
-        scope="/".join(names),
+        feed_name="/".join(names),
     )

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 #: The most examples of a cause that are shown.
 MAX_SHOWN = 20
 
+#: The sides of a comparison, as two files have no names of their own.
+SIDES = ("left", "right")
+
+#: The sides of a feed's comparison.
+FEED_SIDES = ("of the monolith", "of the service")
+
 #: Order of the causes in a report.
 RANKS = {cause: rank for rank, cause in enumerate(CAUSES)}
 
@@ -47,19 +53,22 @@ def cause_rows(
     return rows
 
 
-def example_rows(examples: Iterable[Example], *, values: bool) -> list[dict[str, Any]]:
-    """Return examples as JSON, at most `MAX_SHOWN` of a cause, in the order of the causes."""
+def example_rows(examples: Iterable[tuple[str, Example]], *, values: bool) -> list[dict[str, Any]]:
+    """Return examples as JSON, each with the file that it is of, at most `MAX_SHOWN` of a cause, in the causes' order.
+
+    The file is "" for a comparison of two files.
+    """
     show = truncated if values else masked
     counts = dict.fromkeys(CAUSES, 0)
     rows = []
-    for example in sorted(examples, key=lambda example: RANKS[example.cause]):
+    for file, example in sorted(examples, key=lambda each: RANKS[each[1].cause]):
         counts[example.cause] += 1
         if counts[example.cause] <= MAX_SHOWN:
             rows.append(
                 {
                     "cause": example.cause, "field": example.field, "left_record": example.left_record,
                     "right_record": example.right_record, "left": show(example.left), "right": show(example.right),
-                    "key": [show(text) for text in example.key],
+                    "key": [show(text) for text in example.key], **({"file": file} if file else {}),
                 }
             )  # fmt: skip
     return rows
@@ -85,7 +94,7 @@ def comparison_json(result: Comparison, today: date, *, values: bool) -> dict[st
         "different_records": result.different_records,
         "differences": sum(result.differences.values()),
         "causes": cause_rows(result.differences, "", None, today),
-        "examples": example_rows((e for part in result.examples.values() for e in part), values=values),
+        "examples": example_rows((("", e) for part in result.examples.values() for e in part), values=values),
     }
 
 
@@ -102,14 +111,16 @@ def comparison_lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield from cause_lines(report["causes"], report["examples"])
 
 
-def cause_lines(causes: Sequence[Mapping[str, Any]], examples: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield rows of causes as lines of text, each with its examples."""
+def cause_lines(
+    causes: Sequence[Mapping[str, Any]], examples: Sequence[Mapping[str, Any]], sides: tuple[str, str] = SIDES
+) -> Iterator[str]:
+    """Yield rows of causes as lines of text, each with its examples; `sides` are the names of both."""
     for row in causes:
         where = f" in {row['field']}" if row["field"] else ""
         yield f"{row['cause']}{where}: {row['differences']:,}{decision_text(row)}"
         for example in examples:
             if (example["cause"], example["field"]) == (row["cause"], row["field"]):
-                yield f"  {example_text(example)}"
+                yield f"  {example_text(example, sides)}"
 
 
 def decision_text(row: Mapping[str, Any]) -> str:
@@ -120,16 +131,17 @@ def decision_text(row: Mapping[str, Any]) -> str:
     return f", {row['decision']}{until} ({row['owner']}: {row['reason']})"
 
 
-def example_text(example: Mapping[str, Any]) -> str:
+def example_text(example: Mapping[str, Any], sides: tuple[str, str] = SIDES) -> str:
     """Return an example in words."""
     places = [
         f"record {number:,} {side}"
-        for side, number in (("left", example["left_record"]), ("right", example["right_record"]))
+        for side, number in zip(sides, (example["left_record"], example["right_record"]), strict=True)
         if number is not None
     ]
     key = f", {', '.join('no value' if text is None else text for text in example['key'])}" if example["key"] else ""
-    texts = [repr(example[side]) if example[side] is not None else "no value" for side in ("left", "right")]
+    texts = [repr(example[side]) if example[side] is not None else "no value" for side in SIDES]
+    file = f"{example['file']}: " if "file" in example else ""
     if example["left_record"] is None and example["right_record"] is None:
-        return "the whole field"
+        return f"{file}the whole field"
     shown = f": {texts[0]} / {texts[1]}" if len(places) == 2 else ""
-    return f"{' and '.join(places)}{key}{shown}"
+    return f"{file}{' and '.join(places)}{key}{shown}"

@@ -66,7 +66,8 @@ def check_gate(  # noqa: C901 (one question after the other)
         evidence |= {"files_compared": state.files_compared, "unexplained": state.unexplained}
         if state.unexplained:
             failed.append(
-                f"{state.unexplained:,} unexplained difference(s); `milepost parity show {partner}/{feed}` lists them"
+                f"{state.unexplained:,} unexplained difference(s); `milepost parity show {partner}/{feed}` lists them; "
+                "after a correction, `route back` and then `route advance` begin a new count"
             )
         if state.files_compared < config.files:
             missing.append(f"{state.files_compared} of {config.files} files compared in shadow")

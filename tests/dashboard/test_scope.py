@@ -328,7 +328,9 @@ def test_errors_name_nothing_to_somebody_with_a_scope(desk, make_desk):
 def test_a_page_says_that_it_is_of_some_partners(desk):
     """Whoever sees a part of the numbers reads which part."""
     assert "You see AA only" in desk.get("/milestones", desk.token(MINE)).text
-    assert "You see" not in desk.get("/milestones", desk.token(WHOLE)).text
+    whole = desk.token(WHOLE)
+    for address in (*ASKED, "/migration", "/migration/AA/flights"):
+        assert "You see" not in everything(desk.get(address, whole)), address
 
 
 def test_a_new_page_is_refused_to_a_scope_until_the_table_names_it(desk, monkeypatch):

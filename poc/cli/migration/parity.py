@@ -75,7 +75,7 @@ def show_feed(context: CliContext, name: str, since: datetime | None, values: bo
 
     from poc.ledger.ledger import open_ledger
     from poc.parity.dispositions import load_dispositions
-    from poc.parity.report import cause_lines, cause_rows, example_rows
+    from poc.parity.report import FEED_SIDES, cause_lines, cause_rows, example_rows
     from poc.parity.store import compared_files, read_state
 
     workspace, today = context.workspace, _now().date()
@@ -95,7 +95,7 @@ def show_feed(context: CliContext, name: str, since: datetime | None, values: bo
         "records_compared": state.records_compared, "unexplained": state.unexplained, "accepted": state.accepted,
         "to_fix": state.to_fix, "newest_at": _time_text(state.newest_at_us),
         "causes": cause_rows(counts, feed, dispositions, today),
-        "examples": example_rows((e for file in reversed(files) for e in file.examples), values=values),
+        "examples": example_rows(((file.file, e) for file in reversed(files) for e in file.examples), values=values),
         "expired": [each.model_dump(mode="json") for each in expired],
         "files": [
             {
@@ -114,7 +114,7 @@ def show_feed(context: CliContext, name: str, since: datetime | None, values: bo
         f"{partner}/{feed}: {state.files_compared:,} files, {state.records_compared:,} records compared; "
         f"{state.unexplained:,} unexplained, {state.accepted:,} accepted, {state.to_fix:,} to fix"
     )
-    for line in cause_lines(report["causes"], report["examples"]):
+    for line in cause_lines(report["causes"], report["examples"], FEED_SIDES):
         print_line(line)
     for each in expired:
         print_line(f"expired on {each.until}: {each.decision} of {each.cause} in {each.field} ({each.owner})")
@@ -163,14 +163,20 @@ def accept_differences(
     new = make_disposition(
         feed=feed, field=field, cause=cause, decision=decision, reason=reason, owner=owner, until=last_day
     )
-    path = add_disposition(workspace.root, partner, new)
     with closing(open_ledger(workspace.ledger)) as ledger, closing(SpoolRecorder(workspace.spool)) as recorder:
+        before = parity_state(workspace, ledger, partner, feed, now)
+        path = add_disposition(workspace.root, partner, new)
         record_again(workspace, ledger, partner, feed, now, recorder)
         state = parity_state(workspace, ledger, partner, feed, now)
+    explained = before.unexplained - state.unexplained
     if as_json:
-        echo_json({"file": str(path), "disposition": new.model_dump(mode="json"), "unexplained": state.unexplained})
+        values = {"file": str(path), "disposition": new.model_dump(mode="json")}
+        echo_json({**values, "explained": explained, "unexplained": state.unexplained})
         return
-    print_line(f"{path}: {decision} of {cause} in {field}; {state.unexplained:,} differences stay unexplained")
+    print_line(
+        f"{path}: {decision} of {cause} in {field}; it explains {explained:,} differences, and {state.unexplained:,} "
+        "stay unexplained"
+    )
 
 
 def _named_feed(workspace: Workspace, name: str) -> tuple[str, str]:

@@ -146,6 +146,11 @@ def route_lines(row: dict[str, Any]) -> list[str]:
         f"files of the service at this stage: {service['given']} given, {service['done']} done, "
         f"{service['failed']} failed, {service['ambiguous']} ambiguous"
     )
+    if "files_compared" in row["evidence"]:
+        lines.append(
+            f"compared at this stage: {row['evidence']['files_compared']} files, "
+            f"{row['evidence']['unexplained']} unexplained differences"
+        )
     lines += [f"  {file['file']}: {file['state']}; {file['note']}".rstrip("; ") for file in row["waiting"]]
     if row["next"]:
         lines.append(f"next: {row['next']}" + ("" if row["reasons"] else f"; `milepost route advance {row['scope']}`"))
@@ -153,5 +158,6 @@ def route_lines(row: dict[str, Any]) -> list[str]:
     for change in row["changes"]:
         forced = f", against its gate; {change['owner']} answers for it" if change["forced"] else ""
         why = f": {change['why']}" if change["why"] else ""
-        lines.append(f"{change['at']} {change['action']} to {change['position']} by {change['who']}{forced}{why}")
+        where = "at" if change["action"] in {"hold", "release"} else "to"
+        lines.append(f"{change['at']} {change['action']} {where} {change['position']} by {change['who']}{forced}{why}")
     return lines
