@@ -71,13 +71,15 @@ def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
         CheckinOrder(text=fields["text"], by=who, done=parse_count(fields["done"]), of=parse_count(fields["of"])),
         now_us(),
     )
-    doers["route_advance"] = lambda target, _fields, who: route_acts.advance_feed(context, target, now_us(), who=who)
+    doers["route_advance"] = lambda target, fields, who: route_acts.advance_feed(
+        context, target, now_us(), who=who, seen=parse_seen(fields)
+    )
     doers["route_back"] = lambda target, fields, who: route_acts.back_feed(
-        context, target, now_us(), why=fields["why"], who=who
+        context, target, now_us(), why=fields["why"], who=who, seen=parse_seen(fields)
     )
     for name, release in (("route_hold", False), ("route_release", True)):
         doers[name] = lambda target, fields, who, release=release: route_acts.hold_feed(  # type: ignore[misc]
-            context, target, now_us(), release=release, why=fields["why"], who=who
+            context, target, now_us(), release=release, why=fields["why"], who=who, seen=parse_seen(fields)
         )
     doers["redeliver"] = lambda target, fields, who: acts.redeliver(context, target, fields["why"], who)
     doers["review"] = lambda target, _fields, _who: review(context, target)

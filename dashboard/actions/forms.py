@@ -48,12 +48,12 @@ def forms_of(problem: Problem, visitor: Visitor | None) -> tuple[ActForm, ...]:
 def milestone_forms(
     code: str, decisions: int, entries: int, checkins: int, visitor: Visitor | None
 ) -> dict[str, ActForm]:
-    """Return the forms of a milestone by the name of their act; none for somebody who may not plan.
+    """Return the forms of a milestone by the name of their act; none for somebody who may not plan for all partners.
 
     `decisions`, `entries` (of spending) and `checkins` count what is recorded of it, so that a form of an older page
     acts once only.
     """
-    if visitor is None or not visitor.form_key:
+    if visitor is None or not visitor.form_key or not visitor.scope.is_whole:
         return {}
     states = {"decide": decisions, "spend": entries, "checkin": checkins, "review": secrets.token_hex(8)}
     return {
@@ -66,8 +66,8 @@ def milestone_forms(
 def route_forms(route: RouteNow, changes: int, visitor: Visitor | None) -> tuple[ActForm, ...]:
     """Return the forms that move a feed along its route; none for somebody who may not operate.
 
-    `changes` counts what is recorded of the route, so that a form of an older page acts once only. A step that is
-    blocked has no form: it is made by command, with a reason and somebody who answers for it.
+    `changes` counts what is recorded of the route, so that a form of an older page is refused. A step that is blocked
+    has no form: it is made by command, with a reason and somebody who answers for it.
     """
     if visitor is None or not visitor.form_key:
         return ()
@@ -76,7 +76,7 @@ def route_forms(route: RouteNow, changes: int, visitor: Visitor | None) -> tuple
     names.append("route_release" if route.is_held else "route_hold")
     target = f"{route.partner}/{route.feed}"
     return tuple(
-        ActForm(act=ACTS[name], target=target, token=form_token(visitor, name, target, str(changes)))
+        ActForm(act=ACTS[name], target=target, token=form_token(visitor, name, target, str(changes)), seen=str(changes))
         for name in names
         if visitor.may(ACTS[name].permission)
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from poc.errors import BadInput
 from poc.route.file_senders import unsettled_files, update_sender
 from poc.route.gates import check_gate
-from poc.route.route_store import RouteChange, add_change, read_route
+from poc.route.route_store import RouteChange, add_change, read_changes, read_route
 from poc.route.stages import STAGES, Position, back_position
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Decider:
     why: str = ""
     owner: str = ""
     now_us: int
+    seen: int | None = None  #: how many changes of the route the person knew of; None where nobody says
 
 
 class AdvanceRefused(BadInput):
@@ -70,7 +71,7 @@ def advance(
     check_has_route(workspace, partner, feed)
     if anyway and not (by.why.strip() and by.owner.strip()):
         raise BadInput("--anyway needs --why TEXT and --owner NAME: who answers for it, and why")
-    ledger.begin()
+    _begin(ledger, partner, feed, by)
     config = workspace.get_feed(partner, feed)[1].route
     route = read_route(ledger, partner, feed)
     gate = check_gate(ledger, config, partner, feed, route, parity, by.now_us)
@@ -111,7 +112,7 @@ def go_back(
     """
     check_has_route(workspace, partner, feed)
     _check_why(by)
-    ledger.begin()
+    _begin(ledger, partner, feed, by)
     config = workspace.get_feed(partner, feed)[1].route
     route = read_route(ledger, partner, feed)
     position = back_position(route.position)
@@ -151,7 +152,7 @@ def hold(
     """
     check_has_route(workspace, partner, feed)
     _check_why(by)
-    ledger.begin()
+    _begin(ledger, partner, feed, by)
     route = read_route(ledger, partner, feed)
     if route.held is not release:
         ledger.roll_back()
@@ -191,6 +192,16 @@ def settle(ledger: Ledger, partner: str, feed: str, file: str, by: Decider, *, a
     update_sender(ledger, chosen[0], state=state, note=note)
     ledger.commit()
     return replace(chosen[0], state="done" if arrived else "given", note=note)
+
+
+def _begin(ledger: Ledger, partner: str, feed: str, by: Decider) -> None:
+    """Begin a change of a route. Raises BadInput where it has changed since the person looked at it."""
+    ledger.begin()
+    if by.seen is not None and len(read_changes(ledger, partner, feed)) != by.seen:
+        ledger.roll_back()
+        raise BadInput(
+            f"the route of {partner}/{feed} has changed since this page was loaded; load it again and decide anew"
+        )
 
 
 def _check_why(by: Decider) -> None:

@@ -45,16 +45,27 @@ def test_the_acts_are_those_of_the_commands(moved):
     """Advance, hold, release and back move the feed under the person's name; a closed gate refuses in words."""
     context = WorkspaceContext(moved.root)
     doers = make_doers(context)
-    assert doers["route_advance"]("UA/flights", {}, "ada") == "UA/flights advances from monolith to shadow."
+    assert doers["route_advance"]("UA/flights", {"seen": "0"}, "ada") == "UA/flights advances from monolith to shadow."
     with pytest.raises(
         NotDone, match=r"UA/flights does not advance to canary at 0\.5: 0 of 3 files compared in shadow"
     ):
-        doers["route_advance"]("UA/flights", {}, "ada")
-    for name in ("route_hold", "route_release", "route_back"):
-        doers[name]("UA/flights", {"why": "a reason"}, "bob")
+        doers["route_advance"]("UA/flights", {"seen": "1"}, "ada")
+    for seen, name in enumerate(("route_hold", "route_release", "route_back"), 1):
+        doers[name]("UA/flights", {"why": "a reason", "seen": str(seen)}, "bob")
     assert [(change.action, change.who, change.position.stage) for change in moved.changes()] == [
         ("back", "bob", "monolith"), ("release", "bob", "shadow"), ("hold", "bob", "shadow"),
         ("advance", "ada", "shadow"),
     ]  # fmt: skip
     assert find_target(context, "route_back", "UA/flights") == ExactTarget(partner="UA", target="UA/flights")
     assert find_target(context, "route_back", "UA/nothing") is None
+
+
+@pytest.mark.parametrize("name", ["route_advance", "route_back", "route_hold", "route_release"])
+def test_a_form_of_an_older_page_moves_nothing(moved, name):
+    """What one person decides on a page that another has overtaken is refused, not done to the next stage."""
+    doers = make_doers(WorkspaceContext(moved.root))
+    doers["route_advance"]("UA/flights", {"seen": "0"}, "ada")
+    for fields in ({"seen": "0"}, {}):
+        with pytest.raises(NotDone, match=r"has changed since this page was loaded|Load the page again"):
+            doers[name]("UA/flights", {"why": "a reason", **fields}, "bob")
+    assert len(moved.changes()) == 1

@@ -70,9 +70,13 @@ def show_route(workspace: Workspace, name: str, now_us: int) -> dict[str, Any]:
 
 
 def advance_feed(
-    context: CliContext, name: str, now_us: int, *, anyway: bool = False, why: str = "", owner: str = "", who: str = ""
-) -> Done:
-    """Advance a feed. Raises AdvanceRefused, BadInput, TryLater, LedgerDamaged."""
+    context: CliContext, name: str, now_us: int, *, anyway: bool = False, why: str = "", owner: str = "", who: str = "",
+    seen: int | None = None,
+) -> Done:  # fmt: skip
+    """Advance a feed; `seen` is how many changes of its route the person knew of.
+
+    Raises AdvanceRefused, BadInput, TryLater, LedgerDamaged.
+    """
     from poc.ledger.ledger import open_ledger
     from poc.route.moves import advance
     from poc.route.parity_states import parity_reader
@@ -81,34 +85,41 @@ def advance_feed(
     partner, feed = _feed_of(workspace, name)
     with closing(open_ledger(workspace.ledger)) as ledger:
         reader = parity_reader(workspace, ledger, from_us(now_us))
-        by = _decider(who, why, now_us, owner)
+        by = _decider(who, why, now_us, owner, seen)
         return _done(context, advance(workspace, ledger, partner, feed, reader, by, anyway=anyway))
 
 
 def back_feed(
-    context: CliContext, name: str, now_us: int, *, to: Stage | None = None, why: str = "", who: str = ""
-) -> Done:
-    """Let a feed go back. Raises BadInput, TryLater, LedgerDamaged."""
+    context: CliContext, name: str, now_us: int, *, to: Stage | None = None, why: str = "", who: str = "",
+    seen: int | None = None,
+) -> Done:  # fmt: skip
+    """Let a feed go back; `seen` as for `advance_feed`. Raises BadInput, TryLater, LedgerDamaged."""
     from poc.ledger.ledger import open_ledger
     from poc.route.moves import go_back
 
     workspace = context.workspace
     partner, feed = _feed_of(workspace, name)
     with closing(open_ledger(workspace.ledger)) as ledger:
-        return _done(context, go_back(workspace, ledger, partner, feed, _decider(who, why, now_us), to))
+        by = _decider(who, why, now_us, seen=seen)
+        return _done(context, go_back(workspace, ledger, partner, feed, by, to))
 
 
 def hold_feed(
-    context: CliContext, name: str, now_us: int, *, release: bool = False, why: str = "", who: str = ""
-) -> Done:
-    """Hold a feed at its stage, or release it. Raises BadInput, TryLater, LedgerDamaged."""
+    context: CliContext, name: str, now_us: int, *, release: bool = False, why: str = "", who: str = "",
+    seen: int | None = None,
+) -> Done:  # fmt: skip
+    """Hold a feed at its stage, or release it; `seen` as for `advance_feed`.
+
+    Raises BadInput, TryLater, LedgerDamaged.
+    """
     from poc.ledger.ledger import open_ledger
     from poc.route.moves import hold
 
     workspace = context.workspace
     partner, feed = _feed_of(workspace, name)
     with closing(open_ledger(workspace.ledger)) as ledger:
-        return _done(context, hold(workspace, ledger, partner, feed, _decider(who, why, now_us), release=release))
+        by = _decider(who, why, now_us, seen=seen)
+        return _done(context, hold(workspace, ledger, partner, feed, by, release=release))
 
 
 def settle_file(
@@ -188,11 +199,11 @@ def _choices(workspace: Workspace) -> str:
     return ", ".join("/".join(feed) for feed in feeds_with_route(workspace)) or "none, as no feed names its monolith"
 
 
-def _decider(who: str, why: str, now_us: int, owner: str = "") -> Decider:
+def _decider(who: str, why: str, now_us: int, owner: str = "", seen: int | None = None) -> Decider:
     from poc.exchanges.decisions import user_name
     from poc.route.moves import Decider
 
-    return Decider(who=who or user_name(), why=why, owner=owner, now_us=now_us)
+    return Decider(who=who or user_name(), why=why, owner=owner, now_us=now_us, seen=seen)
 
 
 def _done(context: CliContext, change: RouteChange) -> Done:

@@ -1,4 +1,4 @@
-"""The forms that move a feed along its route: which there are, and for whom."""
+"""The forms of a route and of a milestone: which there are, and for whom."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from dashboard.access.roles import ROLES
 from dashboard.access.users import Visitor
-from dashboard.actions.forms import route_forms
-from dashboard.scope import WHOLE
+from dashboard.actions.forms import milestone_forms, route_forms
+from dashboard.scope import WHOLE, Scope
 
 
 def visitor(role: str, form_key: str = "k") -> Visitor:
@@ -46,3 +46,11 @@ def test_a_form_of_an_older_page_acts_once(moving):
     tokens = [[form.token for form in route_forms(route, changes, ada)] for changes in (3, 3, 4)]
     assert tokens[0] == tokens[1]
     assert not set(tokens[1]) & set(tokens[2])
+    assert [form.seen for form in route_forms(route, 4, ada)] == ["4", "4", "4"]
+
+
+def test_a_pm_of_some_partners_gets_no_form_of_a_milestone():
+    """Decisions and money are of the whole plan: what would be refused has no button."""
+    pia = visitor("pm")
+    assert set(milestone_forms("M1", 0, 0, 0, pia)) == {"decide", "spend", "checkin", "review"}
+    assert milestone_forms("M1", 0, 0, 0, replace(pia, scope=Scope(frozenset({"AA"})))) == {}
