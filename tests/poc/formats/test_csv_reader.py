@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyarrow import csv
 
 from poc.errors import ContractBreach
 from poc.formats.registry import make_reader
@@ -251,3 +252,17 @@ def test_a_row_among_many_bad_rows_is_read_as_it_is_alone(read, lines, copies, e
     alone = {text: read_lines([text])[1] for text in set(lines)}
     many = lines * copies
     assert read_lines(many) == {row: alone[text] for row, text in enumerate(many, 1)}
+
+
+def test_a_thread_of_pyarrow_holds_no_object_of_python_after_a_file_is_read(monkeypatch: pytest.MonkeyPatch, read):
+    """A process that ends at once is not aborted: what such a thread releases late needs no lock of the interpreter."""
+    handed = []
+    open_csv = csv.open_csv
+
+    def spy(source, read_options, parse_options, convert_options):
+        handed.append((source.is_mutable, parse_options.invalid_row_handler))
+        return open_csv(source, read_options, parse_options, convert_options)
+
+    monkeypatch.setattr(csv, "open_csv", spy)
+    assert read("a,b\n1,x\n2\n3,y\n")[0] == [(1, "1", "x"), (3, "3", "y")]
+    assert handed == [(True, None)]  # memory of pyarrow's own can be written, that of a bytes object cannot
