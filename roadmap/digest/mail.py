@@ -104,6 +104,11 @@ def send_message(message: EmailMessage, server: Server, timeout_s: float = TIMEO
         raise NotSent(f"{server.host} refused the user name or password ({error.smtp_code})") from error
     except smtplib.SMTPResponseException as error:
         raise NotSent(f"{server.host} answered {error.smtp_code}: {_decoded(error.smtp_error)}") from error
+    except UnicodeError as error:  # its message shows a character of the password
+        raise NotSent(
+            "the host, the user name or the password in its secret has a character that cannot be sent; all three are "
+            "plain ASCII"
+        ) from error
     except ssl.SSLError as error:
         raise NotSent(f"{server.host}: its certificate is not trusted, or TLS failed") from error
     except (OSError, smtplib.SMTPException) as error:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 from click.testing import CliRunner
 from pypdf import PdfReader
 
@@ -59,7 +60,9 @@ class OnFreePort(Controller):
 def mailbox():
     """A mail server on a free port of loopback."""
     box = Mailbox()
-    controller = OnFreePort(box, hostname="127.0.0.1", port=0)
+    controller = OnFreePort(
+        box, hostname="127.0.0.1", port=0, auth_require_tls=False, authenticator=lambda *_: AuthResult(success=True)
+    )
     controller.start()
     box.address = f"smtp://127.0.0.1:{controller.port}"
     yield box
@@ -168,6 +171,18 @@ def test_an_address_that_is_refused_does_not_keep_the_others_from_theirs(shop, m
     assert turn(shop, MONDAY) == ["the digest was refused for: boss@example.org 550: no such user"]
     assert len(mailbox.mails) == 1
     assert "refused for boss@example.org 550" in state(shop)
+
+
+@pytest.mark.parametrize(("part", "other"), [("//", "//milepost:gr%C3%BCn@"), ("127.0.0.1", "mail..example")])
+def test_a_secret_that_cannot_be_sent_is_a_failed_attempt(shop, mailbox, monkeypatch, part, other):
+    """A password or a host that SMTP cannot carry is told as any other failure, and no character of it is shown."""
+    turn(shop, MONDAY - timedelta(days=3))
+    monkeypatch.setenv("MAIL", mailbox.address.replace(part, other))
+    (problem,) = turn(shop, MONDAY)
+    assert "has a character that cannot be sent" in problem
+    assert "the next attempt is at" in problem
+    assert not any(piece in problem for piece in ("xfc", "gr", "mail."))
+    assert "not sent yet: 1 attempt(s)" in state(shop)
 
 
 def test_send_and_show_work_at_once(shop, mailbox):
