@@ -12,7 +12,7 @@ import socket
 import ssl
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dashboard.connections import MAX_CONNECTIONS, MAX_PER_CLIENT, STALLED_S
 
@@ -57,6 +57,8 @@ class TlsFront:
         self.inner = socket.create_server(("127.0.0.1", 0))
         self.peers: dict[int, tuple[str, int]] = {}
         self._open: Counter[str] = Counter()
+        #: The connections in their handshake with the addresses of their clients, the oldest first.
+        self._handshakes: dict[asyncio.Task[None], str] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="tls", daemon=True)
 
@@ -128,8 +130,7 @@ class TlsFront:
                 await asyncio.sleep(0.1)
                 continue
             host = str(address[0])
-            # twice what the server keeps: it makes room for a new one by closing one that is idle
-            if self._open[host] >= 2 * MAX_PER_CLIENT or self._open.total() >= 2 * MAX_CONNECTIONS:
+            if not self._has_room(host):
                 client.close()
                 continue
             self._open[host] += 1
@@ -137,10 +138,24 @@ class TlsFront:
             running.add(task)
             task.add_done_callback(running.discard)
 
+    def _has_room(self, host: str) -> bool:
+        """Return whether a client may have one more connection; the oldest one in its handshake ends for it.
+
+        There are twice as many as the server keeps, which makes room for a new one by closing one that is idle.
+        """
+        has_many = self._open[host] >= 2 * MAX_PER_CLIENT
+        if not has_many and self._open.total() < 2 * MAX_CONNECTIONS:
+            return True
+        oldest = next((task for task, other in self._handshakes.items() if other == host or not has_many), None)
+        if oldest is None:
+            return False
+        del self._handshakes[oldest]
+        return oldest.cancel()
+
     async def _serve(self, client: socket.socket, peer: tuple[str, int]) -> None:
         """Do the handshake and pass the bytes of one connection on, both ways, until one side ends it."""
         try:
-            reader, writer = await self._wrap(client)  # from here on the socket is the writer's
+            reader, writer = await self._wrap(client, peer[0])
             try:
                 await self._pass_through(reader, writer, peer)
             finally:
@@ -175,16 +190,22 @@ class TlsFront:
             self.peers.pop(port, None)
             inner_writer.close()
 
-    async def _wrap(self, client: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _wrap(self, client: socket.socket, host: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Do the handshake. The socket belongs to the loop from then on."""
         reader = asyncio.StreamReader(CHUNK_BYTES, self._loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=self._loop)
-        transport, _ = await self._loop.connect_accepted_socket(
-            lambda: protocol,
-            client,
-            ssl=self._context,
-            ssl_handshake_timeout=HANDSHAKE_S,
-            ssl_shutdown_timeout=STALLED_S,
-        )
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._handshakes[task] = host
+        try:
+            transport, _ = await self._loop.connect_accepted_socket(
+                lambda: protocol,
+                client,
+                ssl=self._context,
+                ssl_handshake_timeout=HANDSHAKE_S,
+                ssl_shutdown_timeout=STALLED_S,
+            )
+        finally:
+            self._handshakes.pop(task, None)
         return reader, asyncio.StreamWriter(transport, protocol, reader, self._loop)
 
 

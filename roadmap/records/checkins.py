@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: The longest text of a check-in, in characters.
 MAX_TEXT = 1_000
 
+#: The most that a check-in can count to.
+MAX_TOTAL = 1_000_000_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckinOrder:
@@ -55,6 +58,8 @@ def record_checkin(db: Database, milestone: Milestone, order: CheckinOrder, as_o
             raise Refused(f"{code}: --done {order.done} goes with --of M, as the milestone file names no total")
         if total < 1 or not 0 <= order.done <= total:
             raise Refused(f"{code}: --done {order.done} is not between 0 and --of {total}")
+        if total > MAX_TOTAL:
+            raise Refused(f"{code}: --of {total} is too large; give at most {MAX_TOTAL:,}")
     row = {
         "code": code,
         "text": text,

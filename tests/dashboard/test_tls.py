@@ -114,6 +114,25 @@ def test_an_answer_arrives_whole_at_a_slow_client_and_the_next_connection_works(
         assert len(received.partition(b"\r\n\r\n")[2]) > 3_000_000
 
 
+def test_connections_that_say_nothing_make_room(certificates, front, monkeypatch):
+    """As many as there may be, from several addresses, keep nobody out: the oldest one ends for the next client."""
+    monkeypatch.setattr("dashboard.tls.MAX_CONNECTIONS", 6)
+    made, port = front
+    silent = [
+        socket.create_connection(("127.0.0.1", port), timeout=60, source_address=(f"127.0.0.{number + 2}", 0))
+        for number in range(12)
+    ]
+    try:
+        deadline = time.monotonic() + 60
+        while len(made._handshakes) < 12 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert get(certificates, port)[0].startswith("https")
+        assert silent[0].recv(1) == b""
+    finally:
+        for client in silent:
+            client.close()
+
+
 def test_a_certificate_that_cannot_be_used_leaves_the_last_one(certificates, front, caplog):
     """A renewal that is half done, a new certificate beside the old key, changes nothing; the log says so."""
     made, port = front

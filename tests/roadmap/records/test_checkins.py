@@ -77,6 +77,7 @@ def test_the_store_refuses_to_change_or_delete_a_check_in(measured, run):
         (("C1", "--text", "x", "--done", "1", "--of", "3"), "C1: --of 3 differs from the 12 of the milestone file"),
         (("M1", "--text", "x", "--done", "1"), "M1: --done 1 goes with --of M"),
         (("M1", "--text", "x", "--of", "3"), "M1: --of 3 goes with --done N"),
+        (("M1", "--text", "x", "--done", "3", "--of", "9" * 19), f"M1: --of {'9' * 19} is too large"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(with_reported, refused, words, why):
