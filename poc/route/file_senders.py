@@ -44,6 +44,12 @@ SELECT_OPEN_EXCHANGE_OF_NAME = sa.select(EXCHANGE.c.id).where(
 )
 SELECT_UNSETTLED = sa.select(FILE_SENDER).where(_UNSETTLED).order_by(_C.given_at_us)
 SELECT_TO_SHADOW = sa.select(FILE_SENDER).where(_C.shadow == "waits", _OF_FEED).order_by(_C.ended_at_us)
+SELECT_UNCOMPARED = (
+    sa.select(FILE_SENDER)
+    .where(_C.shadow == "failed", _OF_FEED, _C.side == "monolith", _C.given_at_us >= sa.bindparam("since_us"))
+    .order_by(_C.ended_at_us.desc())
+    .limit(1)
+)
 #: Files that both sides are done with; of the service's, whose exchange is no longer in the ledger.
 DELETE_OLD = sa.delete(FILE_SENDER).where(
     _C.given_at_us < sa.bindparam("before_us"),
@@ -113,6 +119,15 @@ def files_to_shadow(ledger: Ledger, partner: str, feed: str) -> list[FileSender]
     Raises TryLater, LedgerDamaged.
     """
     return [_sender_of(row) for row in ledger.execute(SELECT_TO_SHADOW, {"of_partner": partner, "of_feed": feed})]
+
+
+def newest_uncompared(ledger: Ledger, partner: str, feed: str, since_us: int) -> FileSender | None:
+    """Return the newest file, given since a time, whose shadow or comparison failed; None without any.
+
+    Raises TryLater, LedgerDamaged.
+    """
+    rows = ledger.execute(SELECT_UNCOMPARED, {"of_partner": partner, "of_feed": feed, "since_us": since_us})
+    return _sender_of(rows[0]) if rows else None
 
 
 def add_sender(ledger: Ledger, sender: FileSender) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from poc.route.counts import monolith_counts, service_counts
-from poc.route.file_senders import unsettled_files
+from poc.route.file_senders import newest_uncompared, unsettled_files
 from poc.route.guardrails import find_breaches
 from poc.route.stages import GUARDED, Position, next_position
 
@@ -69,7 +69,16 @@ def check_gate(  # noqa: C901 (one question after the other)
                 f"{state.unexplained:,} unexplained difference(s); `milepost parity show {partner}/{feed}` lists them; "
                 "after a correction, `route back` and then `route advance` begin a new count"
             )
-        if state.files_compared < config.files:
+        if (uncompared := newest_uncompared(ledger, partner, feed, route.since_us)) is not None:
+            # a file on which the service or the comparison fails counts in no difference
+            after = parity(partner, feed, uncompared.ended_at_us or 0)
+            evidence["files_compared_after_failure"] = after.files_compared
+            if after.files_compared < config.files:
+                missing.append(
+                    f"{after.files_compared} of {config.files} files compared in shadow since {uncompared.file}, "
+                    f"which could not be compared: {uncompared.shadow_note}"
+                )
+        elif state.files_compared < config.files:
             missing.append(f"{state.files_compared} of {config.files} files compared in shadow")
     if route.stage in GUARDED:
         counts = service_counts(ledger, partner, feed, route.since_us)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
 ADVANCE = ("route", "advance", "UA/flights", "--json")
 
 
@@ -13,7 +14,7 @@ def today(monkeypatch):
     """A function that sets the day on which commands are run."""
 
     def at(day):
-        now = datetime(2013, 1, 7, 6, tzinfo=UTC) + timedelta(days=day)
+        now = NOW + timedelta(days=day)
         monkeypatch.setattr("poc.cli.migration.route.current_us", lambda: int(now.timestamp() * 1_000_000))
 
     return at
@@ -59,6 +60,26 @@ def test_unexplained_differences_close_the_gate(moved, today):
     moved.command(*ADVANCE, "--anyway", "--why", "known", "--owner", "Ada")
     (change, *_) = moved.changes()
     assert (change.forced, change.owner, change.why, change.evidence["files_compared"]) == (True, "Ada", "known", 3)
+
+
+def test_a_file_that_could_not_be_compared_begins_the_count_anew(moved, today, same_sides):
+    """Files that are left out of the comparison are no evidence: enough others have to be compared after them."""
+    script = moved.root / "send.sh"
+    script.write_text(script.read_text() + 'case "$name" in bad*) echo "{" > "out/$name";; esac\n')
+    today(-1)
+    moved.command(*ADVANCE)
+    for number, name in enumerate(["0.csv", "1.csv", "2.csv"]):
+        moved.add(name, number)
+    moved.run()
+    moved.add("bad.csv", 3)
+    moved.run(NOW + timedelta(minutes=1))
+    refused = moved.command(*ADVANCE)
+    assert refused.exit_code == 6
+    assert "0 of 3 files compared in shadow since bad.csv, which" in json.loads(refused.stdout)["reasons"][0]
+    for number in range(4, 7):
+        moved.add(f"{number}.csv", number)
+    moved.run(NOW + timedelta(minutes=2))
+    assert json.loads(moved.command(*ADVANCE).stdout)["stage"] == "canary"
 
 
 def test_a_held_feed_does_not_advance(moved, today):
