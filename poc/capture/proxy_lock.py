@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-PROXY, WATCH = "proxy.lock", "watch.lock"
+PROXY, WATCH, OTHERS = "proxy.lock", "watch.lock", "others.lock"
 
 #: Seconds between two looks at something that another process changes.
 LOOK_S = 0.02
@@ -81,6 +81,30 @@ def sole_watch(folder: Path, partner: str, wait_s: float) -> Iterator[None]:
         if not wait_until(lambda: try_lock(fd), wait_s):
             raise TryLater(f"{partner}: another file of it is at its monolith; one at a time can be watched")
         yield
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def sending_unwatched(folder: Path) -> Iterator[None]:
+    """Let a watch of the partner know that the monolith works on a file of another feed during the block."""
+    if not folder.is_dir():
+        yield
+        return
+    fd = open_private(str(folder / OTHERS), os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH)  # a watch holds it for a moment only
+        os.write(fd, b".")
+        yield
+    finally:
+        os.close(fd)
+
+
+def others_sending(folder: Path) -> tuple[bool, int]:
+    """Return whether the monolith works on a file that nothing watches, and how many such files there were."""
+    fd = open_private(str(folder / OTHERS), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    try:
+        return not try_lock(fd), os.fstat(fd).st_size
     finally:
         os.close(fd)
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: Methods whose bodies are deliveries.
 DELIVERING = frozenset({"POST", "PUT", "PATCH"})
 
+#: The pattern that all paths match.
+EVERY_PATH = "*"
+
 #: Answers of 2xx that do not say that the whole request was taken.
 PARTIAL = frozenset({206, 207})
 
@@ -67,7 +70,7 @@ class Watch:
 
 @contextmanager
 def watch_http(
-    root: Path, partner: str, *, paths: str = "*", body_format: BodyFormat = "auto", wait_s: float = 10.0
+    root: Path, partner: str, *, paths: str = EVERY_PATH, body_format: BodyFormat = "auto", wait_s: float = 10.0
 ) -> Iterator[Watch]:
     """Watch what goes through the partner's proxy until the end of the block.
 
@@ -82,11 +85,12 @@ def watch_http(
         TryLater: no proxy of the partner runs, or another watch of it is open.
     """
     from poc.capture.journal_reader import capture_folder, journal_end, read_requests
-    from poc.capture.proxy_lock import has_ended, lost_requests, sole_watch
+    from poc.capture.proxy_lock import has_ended, lost_requests, others_sending, sole_watch
 
     folder = capture_folder(root, partner)
     with sole_watch(folder, partner, wait_s):
         watch, begin, lost = Watch(), journal_end(folder), lost_requests(folder)
+        is_mixed, others = others_sending(folder)
         yield watch
         end = journal_end(folder)
         has_ended(folder, lambda: all(request.ended for request in read_requests(folder, begin, end)), wait_s)
@@ -98,6 +102,12 @@ def watch_http(
         watch.sent = summarise(requests, body_format)
         if lost_requests(folder) != lost:
             watch.sent = replace(watch.sent, problem="the proxy could not keep all requests")
+        elif paths == EVERY_PATH and (is_mixed or others_sending(folder)[1] != others):
+            watch.sent = replace(
+                watch.sent,
+                problem=f"the monolith sent a file of another feed of {partner} at the same time, and nothing tells "
+                "their requests apart; give each feed its `paths` in `output`",
+            )
 
 
 @contextmanager

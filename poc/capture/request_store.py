@@ -33,9 +33,15 @@ INLINE_BYTES = 128 * 1024
 PIECE_BYTES = 1 << 20
 SYNC_BYTES = 32 << 20
 
-#: The body of a form that asks for a token; it holds a secret, and is not kept.
+#: The body of a form, or of a small JSON object, by which somebody signs in; it holds a secret, and is not kept.
 FORM = "application/x-www-form-urlencoded"
-SECRET_FORM = re.compile(rb"(?:^|&)(?:grant_type|client_secret|password|assertion|refresh_token)=")
+SECRETS = rb"(?:grant_type|client_secret|passw(?:or)?d|client_assertion|assertion|refresh_token)"
+SECRET_FORM = re.compile(rb"(?:^|&)" + SECRETS + b"=", re.IGNORECASE)
+SECRET_OBJECT = re.compile(rb"\s*\{(?s:.*)\"" + SECRETS + rb'"\s*:', re.IGNORECASE)
+SIGN_IN_BYTES = 8 * 1024
+
+#: Bytes before a piece of a form in which the name of a field may begin.
+FIELD_BYTES = 32
 
 
 class Journal:
@@ -142,6 +148,7 @@ class KeptRequest:
         self._store = store
         self._is_form = media_type.lower().startswith(FORM)
         self._withheld = False
+        self._form_end = b""
         self._finished = False
         self._digest = hashlib.sha256()
         self._pieces: list[bytes] = []
@@ -153,8 +160,11 @@ class KeptRequest:
 
     async def add(self, pieces: list[bytes]) -> None:
         """Keep content of the body."""
-        if not self.size_bytes and pieces and self._is_form and SECRET_FORM.search(pieces[0][:4096]):
-            self._withheld = True
+        if self._is_form and not self._withheld:
+            text = self._form_end + b"".join(pieces)
+            self._form_end = text[-FIELD_BYTES:]
+            if SECRET_FORM.search(text):
+                await asyncio.to_thread(self._withhold)
         if self._withheld:
             return
         added_bytes = sum(map(len, pieces))
@@ -171,6 +181,9 @@ class KeptRequest:
         self._finished, self.whole = True, whole
         if self._fd is None and self.size_bytes <= INLINE_BYTES:
             content = b"".join(self._pieces)
+            if len(content) <= SIGN_IN_BYTES and SECRET_OBJECT.match(content):
+                self._withhold()
+                content = b""
             self._pieces.clear()
             self._digest.update(content)
             self._append({**self._body(), "content": base64.b64encode(content).decode("ascii")})
@@ -188,6 +201,15 @@ class KeptRequest:
             await self._store.sync(self.journal.fd)
         except OSError as error:
             self._store.lose(self, error)
+
+    def _withhold(self) -> None:
+        """Keep nothing of the body, also of what was written before its secret came."""
+        with self._lock:
+            self._withheld = True
+            self._pieces, self._waiting_bytes, self.size_bytes = [], 0, 0
+            self._digest = hashlib.sha256()
+            if self._fd is not None:
+                os.ftruncate(self._fd, 0)
 
     def _body(self) -> dict[str, Any]:
         digest = self._digest.hexdigest()

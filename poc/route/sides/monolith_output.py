@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poc.capture.bodies import SentBody
+from poc.capture.journal_reader import capture_folder
+from poc.capture.proxy_lock import sending_unwatched
 from poc.capture.records import Sent, watch_folder, watch_http
 from poc.errors import TryLater
 from poc.route.stages import SHADOWED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from poc.capture.records import Watch
     from poc.config.monolith import MonolithConfig
@@ -46,7 +49,8 @@ def watch_output(
     """
     watched = WatchedOutput(route.stage in SHADOWED)
     if not watched.is_open:
-        yield watched
+        with _unwatched(workspace, partner, config):
+            yield watched
         return
     with ExitStack() as resources:
         watch: Watch | None = None
@@ -63,11 +67,19 @@ def watch_output(
                 )
         except TryLater as error:
             problem = str(error)
+            resources.enter_context(_unwatched(workspace, partner, config))
         yield watched
     sent = Sent(problem=problem) if watch is None else watch.sent
     if config.output.folder is not None:
         sent = _with_copies(sent, folder / COPIES)
     write_sent(folder, sent)
+
+
+def _unwatched(workspace: Workspace, partner: str, config: MonolithConfig) -> AbstractContextManager[None]:
+    """Let a watch of another feed of the partner know that requests of this one go through the same proxy."""
+    if config.output.capture is None:
+        return nullcontext()
+    return sending_unwatched(capture_folder(workspace.root, partner))
 
 
 def write_sent(folder: Path, sent: Sent) -> None:

@@ -1,12 +1,14 @@
 """What a monolith sent for one file: from the proxy, and from a folder."""
 
 import http.client
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from poc.capture.journal_reader import FIRST_POSITION, CapturedRequest, journal_end, read_requests
+from poc.capture.proxy_lock import sending_unwatched
 from poc.capture.records import summarise, watch_folder, watch_http
 from poc.errors import TryLater
 
@@ -80,6 +82,23 @@ def test_a_watch_sees_the_requests_of_its_block_alone(scripted, start_proxy, tmp
     proxy.stop()
     with pytest.raises(TryLater, match="milepost capture"), watch_http(root, proxy.folder.name):
         pass
+
+
+@pytest.mark.parametrize("when", ["before", "during"])
+def test_requests_of_two_feeds_at_once_are_not_taken_for_those_of_one(scripted, start_proxy, tmp_path, when):
+    """A watch says that it cannot tell them apart, also where the other feed began first; with `paths`, it can."""
+    proxy = start_proxy(scripted(["read", ANSWER % 200, "read", ANSWER % 200]).port)
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "capture").symlink_to(proxy.folder.parent)
+    for paths, problem in {"*": True, "/flights": False}.items():
+        with ExitStack() as other:
+            if when == "before":
+                other.enter_context(sending_unwatched(proxy.folder))
+            with watch_http(tmp_path, proxy.folder.name, paths=paths) as watch:
+                if when == "during":
+                    other.enter_context(sending_unwatched(proxy.folder))
+                post(proxy.port, b"{}")
+        assert ("another feed" in watch.sent.problem) is problem
 
 
 def test_a_folder_gives_the_files_that_are_new_or_changed(tmp_path):
