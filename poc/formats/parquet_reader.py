@@ -5,11 +5,13 @@ Types that have no single text, such as lists, are refused by their name. Bytes 
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from poc.errors import ContractBreach
 from poc.formats.cell_file import CellBlock, CellTable
@@ -28,6 +30,14 @@ BATCH_ROWS, BUFFER_BYTES = 1 << 16, 1 << 20
 
 #: How moments are written; a zone is written as its offset.
 DATE, TIME, MOMENT, ZONED = "%Y-%m-%d", "%H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f%:z"
+
+#: Seconds of a day, those from 1970 to the years 1 and 10,000, and parts of a second.
+DAY_S = 86_400
+FIRST_S, END_S = (
+    (day - datetime(1970, 1, 1)).days * DAY_S + extra  # noqa: DTZ001 - days have no zone
+    for day, extra in ((datetime(1, 1, 1), 0), (datetime(9999, 12, 31), DAY_S))  # noqa: DTZ001
+)
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 class ParquetSource:
@@ -96,7 +106,7 @@ class ParquetSource:
             return series.str.replace(".", mark, literal=True) if mark else series
         if pa.types.is_float16(kind):
             array = array.cast(pa.float32())
-        series = pl.Series(name, pl.from_arrow(array))
+        series = pl.Series(name, pl.from_arrow(in_known_zone(possible_moments(name, array, faults))))
         if series.dtype.is_float():
             return self._texts.numbers(series)
         if series.dtype == pl.Boolean:
@@ -123,6 +133,39 @@ class ParquetSource:
                 return series.dt.to_string(DATE).zip_with(is_day, texts)
             return texts
         return series.dt.to_string(MOMENT if wanted == "datetime" else DATE)
+
+
+def possible_moments(name: str, array: pa.Array, faults: Faults) -> pa.Array:
+    """Return dates and times without those that no calendar or clock has; add a fault for each of these."""
+    kind = array.type
+    if pa.types.is_timestamp(kind):
+        low, end = FIRST_S * PER_SECOND[kind.unit], END_S * PER_SECOND[kind.unit]
+    elif pa.types.is_date(kind):
+        low, end = (bound // DAY_S if pa.types.is_date32(kind) else bound * 1000 for bound in (FIRST_S, END_S))
+    elif pa.types.is_time(kind):
+        low, end = 0, DAY_S * PER_SECOND[kind.unit]
+    else:
+        return array
+    numbers = array.view(pa.int32() if kind.bit_width == 32 else pa.int64())
+    too_small = pc.less(numbers, max(low, -(1 << 63)))
+    wrong = pc.or_(too_small, pc.greater_equal(numbers, end)) if end < 1 << 63 else too_small
+    if not pc.any(wrong).as_py():
+        return array
+    for row in pc.indices_nonzero(wrong).to_pylist():
+        note = f"the number {numbers[row].as_py()} is no {kind} of the years 1 to 9999"
+        faults.setdefault(row, []).append(("type-error", name, note))
+    return pc.if_else(wrong, pa.scalar(None, kind), array)
+
+
+def in_known_zone(array: pa.Array) -> pa.Array:
+    """Return moments in UTC where their zone is an offset, or has no rules; any other values as they are."""
+    kind = array.type
+    if pa.types.is_timestamp(kind) and kind.tz:
+        try:
+            pl.from_arrow(array.slice(0, 0))
+        except pl.exceptions.PolarsError:
+            return array.cast(pa.timestamp(kind.unit, "UTC"))
+    return array
 
 
 def is_text(kind: pa.DataType) -> bool:

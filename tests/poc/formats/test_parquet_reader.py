@@ -128,3 +128,32 @@ def test_a_file_of_the_suite_is_read_as_pyarrow_reads_it(make_feed, expected, pa
                     assert text == str(value)
                 if isinstance(value, float) and value == value:
                     assert float(text) == pytest.approx(value, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("kind", "impossible", "text"),
+    [
+        (pa.timestamp("ms"), 1 << 62, "1970-01-01T00:00:00"),
+        (pa.timestamp("us", "UTC"), -(1 << 62), "1970-01-01T00:00:00+00:00"),
+        (pa.date32(), (1 << 31) - 1, "1970-01-01"),
+        (pa.time64("us"), 86_400_000_000, "00:00:00"),
+    ],
+)
+def test_a_moment_that_no_calendar_has_sets_its_row_aside(read, expected, kind, impossible, text):
+    """The note says its number."""
+    file = io.BytesIO()
+    parquet.write_table(pa.table({"a": pa.array([impossible, 0, None], kind)}), file)
+    valid, rejected, _ = read(file.getvalue(), expected(names=("a",)), format="parquet")
+    assert valid == [(2, text), (3, None)]
+    ((_, code, name, note),) = rejected[1].findings
+    assert (code, name) == ("type-error", "a")
+    assert note.startswith(f"the number {impossible} is no ")
+
+
+@pytest.mark.parametrize("zone", ["+05:30", "Mars/Phobos"])
+def test_moments_in_a_zone_without_rules_are_in_utc(read, expected, zone):
+    """They are the same moments."""
+    file = io.BytesIO()
+    parquet.write_table(pa.table({"a": pa.array([0], pa.timestamp("us", zone))}), file)
+    valid, _, _ = read(file.getvalue(), expected(names=("a",)), format="parquet")
+    assert valid == [(1, "1970-01-01T00:00:00+00:00")]
