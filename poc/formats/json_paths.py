@@ -35,12 +35,13 @@ class PathReader:
     def __init__(self, settings: JsonPaths, names: Sequence[str]) -> None:
         self._paths = [(name, settings.steps(name)) for name in names]
         self._exploded = tuple(settings.explode.split(".")) if settings.explode else ()
-        self._first_steps = {steps[0] for _, steps in self._paths} | set(self._exploded[:1])
+        first_steps = {steps[0] for _, steps in self._paths} | set(self._exploded[:1])
+        self._not_extra = first_steps | set(names)  # a field is only read at its path
         self._decoder = json_decoder()
 
     def flatten(self, record: dict[str, Any], row: int, faults: Faults) -> dict[str, Any]:
         """Return the value of each field whose path exists, and the keys of the record that no path begins with."""
-        flat = {key: value for key, value in record.items() if key not in self._first_steps}
+        flat = {key: value for key, value in record.items() if key not in self._not_extra}
         for name, steps in self._paths:
             value: Any = record
             for at, step in enumerate(steps):
@@ -101,10 +102,10 @@ class PathReader:
             if elements is None or len(elements) < 2:
                 yield line
                 return
-            texts = [json_text(element) for element in elements]
+            texts = [json_text(element).encode() for element in elements]
             elements[:] = [PLACE]
-            before, _, after = json_text(record).partition(PLACE)
-        except (ValueError, RecursionError):
+            before, _, after = json_text(record).encode().partition(PLACE.encode())
+        except (ValueError, RecursionError):  # also half a character, which cannot be written
             yield line
             return
         size_bytes = len(texts) * (len(before) + len(after)) + sum(map(len, texts))
@@ -112,7 +113,7 @@ class PathReader:
             yield line  # `flatten` rejects it
             return
         for text in texts:
-            yield f"{before}{text}{after}".encode()
+            yield before + text + after
 
     def _list_of(self, record: Any) -> list[Any] | None:
         value = record

@@ -61,3 +61,19 @@ def test_a_record_that_explodes_too_far_is_set_aside(read_nested):
     valid, rejected, _ = read_nested(record + b'\n{"a":"y","l":[1,2]}', ("a", "l"), explode="l")
     assert [row[:2] for row in valid] == [(2, "y"), (3, "y")]
     assert "2000 elements in the list 'l'" in rejected[1].findings[0].note
+
+
+def test_a_list_with_half_a_character_is_one_bad_row(read, expected):
+    """It cannot be written again, so its record is set aside as it is; the next record is read."""
+    line = '{"lines":[{"a":"\\ud800"},{"a":"2"}]}'
+    keys = {"format": "jsonl", "json": {"explode": "lines", "paths": {"a": "lines.a"}}}
+    valid, rejected, _ = read(f'{line}\n{{"lines":[{{"a":"x"}}]}}', expected(names=("a",)), **keys)
+    assert valid == [(2, "x")]
+    assert [(row.original, row.findings[0].code) for row in rejected.values()] == [(line.encode(), "source-error")]
+
+
+def test_a_field_is_only_read_at_its_path(read, expected):
+    """A key outside of the path that has the field's name is not its value."""
+    keys = {"format": "jsonl", "json": {"explode": "lines", "paths": {"a": "lines.a"}}}
+    data = '{"a":"other","lines":[]}\n{"a":"other","lines":[{"a":"x"},{}]}'
+    assert read(data, expected(names=("a",)), **keys)[0] == [(1, None), (2, "x"), (3, None)]
