@@ -7,7 +7,7 @@ several, so it is refused whole.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation, localcontext
 from typing import TYPE_CHECKING
 
 from poc.batch import Finding
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 #: Error codes of a file with another number of rows than a record says, and with another sum.
 WRONG_COUNT, WRONG_SUM = "row-count-error", "checksum-error"
+
+#: How numbers are added up: with all digits that an amount may have; a sum beyond every exponent is infinite.
+ADDITION = Context(prec=100, traps=[InvalidOperation])
 
 
 class ControlRecords:
@@ -89,6 +92,8 @@ class ControlCheck:
             return
         previous: RecordBlock | None = None
         for block in blocks:
+            if not len(block.spans()[0]):
+                continue  # blank lines, which may follow after the trailer
             if previous is not None:
                 self._refuse_early_trailer(previous, len(previous.spans()[0]))
                 yield previous
@@ -109,10 +114,10 @@ class ControlCheck:
             mark = self.records._decimal_chars.get(name, ".")  # noqa: SLF001 - of the same module
             try:
                 numbers = [as_number(text, mark) for text in parsed.frame.get_column(name) if text is not None]
+                with localcontext(ADDITION):
+                    self._sums[name] = sum(numbers, self._sums.get(name, Decimal(0)))
             except InvalidOperation:
                 self._unreadable = True
-            else:
-                self._sums[name] = sum(numbers, self._sums.get(name, Decimal(0)))
 
     def finish(self, rows: int) -> tuple[Finding, ...]:
         """Compare the records with the rows; return notes on sums that could not be compared. Raises ContractBreach."""

@@ -68,3 +68,16 @@ def test_rows_of_a_cut_file_are_counted(make_feed, expected):
     reader = make_reader(make_feed(trailer=TRAILER), expected())
     assert list(reader.rows(io.BytesIO(b"a,b\nx,1\nTRL,5\n"))) == [(1, b"x,1")]
     assert list(reader.rows(io.BytesIO(b"a,b\nx,1\n"))) == [(1, b"x,1")]
+
+
+@pytest.mark.parametrize("size", [8, 28, 58])
+def test_blank_lines_may_follow_after_the_trailer(read, size):
+    """In whatever blocks the file is read, they are no rows."""
+    data = "a,b\n1,2\n3,4\nTRL,2,6\n" + "\n" * 40
+    assert read(data, sizes=Sizes(block_bytes=size, record_bytes=64), trailer=SUMS)[0] == [(1, "1", "2"), (2, "3", "4")]
+
+
+def test_a_sum_beyond_every_exponent_refuses_the_file(read):
+    """It is another sum than that of the trailer."""
+    with pytest.raises(ContractBreach, match="says 1 as the sum of b, and the rows have Infinity"):
+        read("a,b\nx,9e999999\ny,9e999999\nTRL,2,1\n", trailer=SUMS)
