@@ -28,7 +28,7 @@ END = re.compile(rb"(?:\s*+</[\w.-]++\s*+>)*+\s*+")
 
 #: The declaration of a file in UTF-8.
 DECLARATION = re.compile(
-    rb"""(?:\xef\xbb\xbf)?(?:<\?xml\s[^?>]*?(?:encoding=["'](?i:utf-8|us-ascii)["'][^?>]*)?\?>)?"""
+    rb"""(?:\xef\xbb\xbf)?(?:<\?xml\s(?:(?!encoding)[^?>])*+(?:encoding=["'](?i:utf-8|us-ascii)["'][^?>]*)?\?>)?"""
 )
 
 

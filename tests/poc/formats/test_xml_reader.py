@@ -181,3 +181,12 @@ def test_alike_records_of_a_damaged_file_are_refused(read_xml, monkeypatch):
     for end in ("</m>", "", "</l><l/>", "<r><a>1</a><b>\x01</b></r></l>"):
         with pytest.raises(ContractBreach, match="not well-formed XML"):
             read_xml(f"<l>{records}{end}")
+
+
+def test_records_that_are_alike_are_read_in_the_encoding_that_the_file_declares(read_xml, monkeypatch):
+    """Also where their bytes would be another text in UTF-8."""
+    monkeypatch.setattr(xml_reader, "MIN_BYTES", 0)
+    records = "<r><a>Ã¤</a><b>1</b></r>" * 3
+    for codec in ("iso-8859-1", "utf-8"):
+        data = f'<?xml version="1.0" encoding="{codec}"?><x>{records}</x>'.encode(codec)
+        assert [row[1] for row in read_xml(data)[0]] == ["Ã¤"] * 3
