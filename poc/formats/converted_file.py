@@ -7,11 +7,13 @@ to write the same for the same file, as a file may be read a second time, for th
 from __future__ import annotations
 
 import os
+import resource
+import selectors
 import shutil
 import signal
 import subprocess
 import tempfile
-import threading
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
@@ -89,7 +91,8 @@ class ConvertedReader:
         if self._failed is not None and self._failed[0] is source:
             raise self._failed[1]  # a file that failed is not converted again to count its rows
         self._failed = None
-        with tempfile.TemporaryDirectory(prefix="milepost-convert-") as folder, tempfile.TemporaryFile() as output:
+        folder_of_its_own = tempfile.TemporaryDirectory(prefix="milepost-convert-", ignore_cleanup_errors=True)
+        with folder_of_its_own as folder, tempfile.TemporaryFile() as output:
             try:
                 convert(self._feed, source, Path(folder), output)
             except ContractBreach as breach:
@@ -119,40 +122,50 @@ def convert(feed: Feed, source: BinaryIO, folder: Path, output: IO[bytes]) -> No
             )
         except OSError as error:
             raise ContractBreach(FAILED, f"{feed.convert[0]!r} cannot be started: {error.strerror}") from error
-        is_late = threading.Event()
-
-        def stop() -> None:
-            is_late.set()
-            end(process)
-
-        timer = threading.Timer(feed.convert_timeout_s, stop)
-        timer.start()
+        limit_files(process.pid, feed.max_size_bytes)
+        deadline = time.monotonic() + feed.convert_timeout_s
         try:
-            is_whole = copy_output(process, output, feed.max_size_bytes)
-            status = process.wait()
+            is_whole = copy_output(process, output, feed.max_size_bytes, deadline)
+            status = process.wait(max(deadline - time.monotonic(), 0))
+        except (TimeoutError, subprocess.TimeoutExpired) as error:
+            reason = f"{feed.convert[0]!r} took longer than {feed.convert_timeout_s:g} s"
+            raise ContractBreach(FAILED, reason) from error
         finally:
-            timer.cancel()
             end(process)
-        if is_late.is_set():
-            raise ContractBreach(FAILED, f"{feed.convert[0]!r} took longer than {feed.convert_timeout_s:g} s")
         if not is_whole:
             raise ContractBreach(FAILED, f"{feed.convert[0]!r} wrote more than {feed.max_size_bytes} bytes")
         if status:
             raise ContractBreach(FAILED, f"{feed.convert[0]!r} ended with status {status}: {last_line(errors)}")
 
 
-def copy_output(process: subprocess.Popen[bytes], output: IO[bytes], limit: int) -> bool:
-    """Copy the output of a command; return whether it is within the limit, and end the command where it is not."""
+def copy_output(process: subprocess.Popen[bytes], output: IO[bytes], limit: int, deadline: float) -> bool:
+    """Copy the output of a command; return whether it is within the limit, and end the command where it is not.
+
+    Raises:
+        TimeoutError: the output did not end in time. Something that the command left behind may keep it open.
+    """
     assert process.stdout is not None  # noqa: S101 (tells the type checker)
     size_bytes = 0
-    with process.stdout as pipe:
-        while piece := pipe.read(COPY_BYTES):
+    with process.stdout as pipe, selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while True:
+            if not selector.select(max(deadline - time.monotonic(), 0)):
+                raise TimeoutError
+            piece = os.read(pipe.fileno(), COPY_BYTES)
+            if not piece:
+                return True
             size_bytes += len(piece)
             if size_bytes > limit:
                 end(process)
                 return False
             output.write(piece)
-    return True
+
+
+def limit_files(pid: int, limit: int) -> None:
+    """Limit the size of the files that a command writes, its error output among them, where the system can do so."""
+    if hasattr(resource, "prlimit"):
+        with suppress(ProcessLookupError, PermissionError):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, limit))
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

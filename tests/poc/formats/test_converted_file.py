@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import os
+import signal
 import sys
 
 import pytest
@@ -53,4 +55,31 @@ def test_a_command_that_takes_too_long_is_ended(make_feed, expected):
     hang = program("import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])")
     reader = make_reader(make_feed(convert=hang, convert_timeout_s=0.5), expected())
     with pytest.raises(ContractBreach, match=r"took longer than 0\.5 s"):
+        list(reader.read(io.BytesIO(b"")))
+
+
+def test_what_the_command_leaves_behind_cannot_hold_up_the_service(make_feed, expected, tmp_path):
+    """A process in a session of its own that keeps the output open is not waited for longer than the timeout."""
+    pid_file = tmp_path / "pid"
+    text = f"""
+import os, time
+if not os.fork():
+    os.setsid()
+    open({str(pid_file)!r}, "w").write(str(os.getpid()))
+    time.sleep(600)
+print("a,b")
+"""
+    reader = make_reader(make_feed(convert=program(text), convert_timeout_s=3), expected())
+    try:
+        with pytest.raises(ContractBreach, match="took longer than 3 s"):
+            list(reader.read(io.BytesIO(b"")))
+    finally:
+        os.kill(int(pid_file.read_text()), signal.SIGKILL)
+
+
+def test_a_command_cannot_fill_the_disk(make_feed, expected):
+    """No file that it writes is larger than `max_size_bytes`, its error output among them."""
+    text = "import sys; print('a,b'); sys.stdout.flush()\nwhile True: sys.stderr.write('x' * 65536)"
+    reader = make_reader(make_feed(convert=program(text), max_size_bytes=1 << 20, convert_timeout_s=60), expected())
+    with pytest.raises(ContractBreach, match="ended with status"):
         list(reader.read(io.BytesIO(b"")))
