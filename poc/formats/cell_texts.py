@@ -76,6 +76,6 @@ class CellTexts:
         if type_name == "datetime" and not isinstance(value, datetime | time):
             value = datetime.combine(value, time())
         form = self._formats.get(name, "default")
-        if type_name in {"date", "datetime", "time"} and "%" in form:
+        if type_name == type(value).__name__ and "%" in form:  # a moment of another type would lose a part of it
             return value.strftime(form)
         return value.isoformat()

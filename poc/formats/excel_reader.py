@@ -102,7 +102,7 @@ class ExcelSource:
         width = len(labels)
         while chunk := list(islice(rows, BLOCK_ROWS)):
             with_error = {row for row, _ in blemishes.errors}
-            in_error = blemishes.rows(chunk[0][0], chunk[-1][0])
+            in_error = blemishes.rows(chunk[0][0], chunk[-1][0], first, first + width - 1)
             kept = [(number, row) for number, row in chunk if number in with_error or any(v != "" for v in row)]
             if not kept:
                 continue
@@ -148,16 +148,22 @@ class Blemishes:
     errors: dict[tuple[int, int], str]
     merged: Sequence[tuple[tuple[int, int], tuple[int, int]]]
 
-    def rows(self, first: int, last: int) -> dict[int, list[tuple[int, str]]]:
-        """Return the columns and notes of such cells, by row from 0, between two rows."""
+    def rows(self, first: int, last: int, first_column: int, last_column: int) -> dict[int, list[tuple[int, str]]]:
+        """Return the columns and notes of such cells, by row from 0, in an area. Raises ContractBreach."""
         found: dict[int, list[tuple[int, str]]] = {}
         for (row, column), text in self.errors.items():
             if first <= row <= last:
                 note = f"cell {column_letters(column)}{row + 1} of sheet {self.sheet!r} is {truncate(text)}"
                 found.setdefault(row, []).append((column, note))
+        free_cells = (last - first + 1) * (last_column - first_column + 1)
         for (top, left), (bottom, right) in self.merged:
-            for row in range(max(top, first), min(bottom, last) + 1):
-                for column in range(left, right + 1):
+            rows = range(max(top, first), min(bottom, last) + 1)
+            columns = range(max(left, first_column), min(right, last_column) + 1)
+            free_cells -= len(rows) * len(columns)
+            if free_cells < 0:
+                raise ContractBreach(BROKEN, f"merged cells of sheet {self.sheet!r} overlap")
+            for row in rows:
+                for column in columns:
                     if (row, column) != (top, left):
                         cell = f"{column_letters(column)}{row + 1}"
                         whole = f"{column_letters(left)}{top + 1}:{column_letters(right)}{bottom + 1}"
@@ -167,14 +173,23 @@ class Blemishes:
 
 
 def numbered_rows(sheet: Any, area: Area, left: int) -> Iterator[tuple[int, list[Any]]]:
-    """Yield the rows of a range of a sheet, by their number from 0; the cells of a sheet begin at column `left`."""
+    """Yield the rows of a range of a sheet, by their number from 0; the cells of a sheet begin at column `left`.
+
+    Raises:
+        ContractBreach: a cell has a value that cannot be read.
+    """
     first, last = max(area.first_column - left, 0), area.last_column - left + 1
     is_whole = first == 0 and last >= sheet.width
-    for number, row in enumerate(sheet.iter_rows()):
-        if number > area.last_row:
-            return
-        if number >= area.first_row:
-            yield number, row if is_whole else row[first : max(last, 0)]
+    number = -1
+    try:
+        for number, row in enumerate(sheet.iter_rows()):
+            if number > area.last_row:
+                return
+            if number >= area.first_row:
+                yield number, row if is_whole else row[first : max(last, 0)]
+    except OverflowError as error:
+        note = f"row {number + 2} of the sheet has a date or a duration that is too large to be one"
+        raise ContractBreach(BROKEN, note) from error
 
 
 def place(sheet: str, numbers: Sequence[int], index: int) -> str:

@@ -41,7 +41,7 @@ ROW_NUMBER = re.compile(rb"""\br=["']([0-9]{1,7})["']""")
 MANY_ROWS = 50_000
 
 #: A cell whose value is an error, and its place.
-ERROR_TYPE = re.compile(rb"""\bt=["']e["']""")
+ERROR_TYPES = (b't="e"', b"t='e'")
 CELL_PLACE = re.compile(rb"""\br=["']([A-Z]+)([0-9]+)["']""")
 VALUE = re.compile(rb"<(?:\w+:)?v>([^<]*)<")
 
@@ -87,14 +87,18 @@ class Part:
         else:
             for match in FAR_COLUMN.finditer(data):
                 self.last_column = max(self.last_column, column_number(match[1]) + 1)
-        at = data.find(b't="e"')
+        for error_type in ERROR_TYPES:
+            self._find_errors(data, error_type)
+
+    def _find_errors(self, data: bytes, error_type: bytes) -> None:
+        at = data.find(error_type)
         while at >= 0:
             start, end = data.rfind(b"<", 0, at), data.find(b">", at)
             if place := CELL_PLACE.search(data, start, end):
                 value = VALUE.search(data, end, end + 2000)
                 text = value[1].decode("utf-8", "replace") if value else "#ERROR"
                 self.errors[int(place[2]) - 1, column_number(place[1])] = text
-            at = data.find(b't="e"', at + 1)
+            at = data.find(error_type, at + 1)
 
     def spans_too_many(self) -> bool:
         """Return whether the grid up to the last cell is far larger than what it holds."""
@@ -128,7 +132,7 @@ def scan_parts(archive: zipfile.ZipFile, feed: Feed, size_bytes: int) -> dict[st
     total, limit = 0, min(feed.max_size_bytes, MAX_PARTS_BYTES)
     parts: dict[str, Part] = {}
     for info in archive.infolist():
-        part = parts[info.filename] = Part()
+        part = parts[info.filename.lower()] = Part()  # programs differ in it
         with archive.open(info) as member:
             while piece := member.read(CHUNK_BYTES * 16):
                 total += len(piece)
@@ -155,7 +159,7 @@ def sheet_parts(archive: zipfile.ZipFile) -> dict[str, str]:
     parts = {}
     for tag in SHEET.findall(read_part(archive, "xl/workbook.xml")):
         target = targets.get(attribute(tag, r"\w+:id"), "")
-        parts[attribute(tag, "name")] = target[1:] if target.startswith("/") else f"xl/{target}"
+        parts[attribute(tag, "name")] = (target[1:] if target.startswith("/") else f"xl/{target}").lower()
     return parts
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 import zipfile
 from datetime import date, datetime
 from pathlib import Path
@@ -158,3 +159,76 @@ def test_a_workbook_of_the_suite_arrives_as_a_plain_reader_shows_it(make_feed, e
                 assert float(text) == value
             else:
                 assert (text or "") == (value if isinstance(value, str) else value.isoformat())
+
+
+def change_parts(data, change):
+    """A workbook with other parts: `change` gives the name and bytes of each."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(file, "w") as new:
+        for name in old.namelist():
+            new.writestr(*change(name, old.read(name)))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda name, data: (name, data.replace(b't="e"', b"t='e'")),
+        lambda name, data: (name.replace("sheet1.xml", "Sheet1.xml") if "rels" not in name else name, data),
+    ],
+)
+def test_a_cell_in_error_is_found_however_the_program_writes_it(make_workbook, read_workbook, change):
+    """With other quotes, or a part whose name has other capitals than its relation."""
+
+    def fill(sheet, workbook):
+        rows_of(["a", "b"], [1, 2])(sheet, workbook)
+        sheet.write_formula("B2", "=1/0", None, "#DIV/0!")
+
+    valid, rejected, _ = read_workbook(change_parts(make_workbook(fill), change))
+    assert (valid, list(rejected)) == ([], [1])
+
+
+def test_merged_cells_are_only_looked_at_where_the_table_is(make_workbook, read_workbook):
+    """A merged cell as large as the sheet takes no time and no memory; cells that are merged twice refuse the file."""
+
+    def merged(*ranges):
+        cells = b"".join(b'<mergeCell ref="%s"/>' % area for area in ranges)
+        data = make_workbook(lambda sheet, _: (rows_of(["a", "b"], [1, 2])(sheet, _), sheet.merge_range("D4:E5", "")))
+        return change_parts(data, lambda name, part: (name, part.replace(b'<mergeCell ref="D4:E5"/>', cells)))
+
+    valid, rejected, _ = read_workbook(merged(b"C1:XFD1048576"))
+    assert (valid, rejected) == ([(1, "1", "2")], {})
+    tracemalloc.start()
+    try:
+        valid, rejected, _ = read_workbook(merged(b"A2:XFD1048576"))
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    finally:
+        tracemalloc.stop()
+    assert (valid, list(rejected)) == ([], [1])
+    with pytest.raises(ContractBreach, match="merged cells of sheet 'Data' overlap"):
+        read_workbook(merged(b"A2:B2", b"A2:B2"))
+
+
+def test_a_duration_that_is_too_large_refuses_the_workbook(make_workbook, read_workbook):
+    """The message says its row."""
+
+    def fill(sheet, workbook):
+        rows_of(["a", "b"], [1, 2])(sheet, workbook)
+        sheet.write_number("B2", 1e15, workbook.add_format({"num_format": "[h]:mm"}))
+
+    with pytest.raises(ContractBreach, match="row 2 of the sheet has a date or a duration that is too large"):
+        read_workbook(make_workbook(fill))
+
+
+def test_a_moment_of_another_type_keeps_all_its_parts(make_workbook, read_workbook):
+    """A time in place of a date is not the first day of 1900: the contract refuses it."""
+
+    def fill(sheet, workbook):
+        rows_of(["a", "b"])(sheet, workbook)
+        sheet.write_number("A2", -5, workbook.add_format({"num_format": "yyyy-mm-dd"}))
+        sheet.write_number("B2", 46027.5, workbook.add_format({"num_format": "yyyy-mm-dd hh:mm"}))
+
+    types, formats = {"a": "date", "b": "time"}, {"a": "%d.%m.%Y", "b": "%H:%M"}
+    assert read_workbook(make_workbook(fill), types=types, formats=formats)[0] == [
+        (1, "00:00:00", "2026-01-05T12:00:00")
+    ]
