@@ -89,7 +89,7 @@ ERROR_LABELS: Mapping[str, str] = {
     "incorrect-label": "Column with another name",
     "duplicate-label": "Column that occurs twice",
     "blank-label": "Column without a name",
-    "source-error": "Row that cannot be read",
+    "source-error": "Unreadable file or row",
     "empty-file": "File without a row",
     "archive-note": "File in an archive that is not read",
     "encoding-note": "Encoding that was assumed",
