@@ -151,7 +151,7 @@ class JsonLinesFormat:
 
     def _look_for_layout(self, block: RecordBlock, encoding: TextEncoding, state: FileState, row: int) -> None:
         """Make a layout of a row of a large block, if it is valid."""
-        if len(block.data) < MIN_BYTES or encoding.codec != "utf-8":
+        if len(block.data) < MIN_BYTES or encoding.codec != "utf-8" or not len(block.spans()[0]):
             return
         state.tries += 1
         line = block.row(row)

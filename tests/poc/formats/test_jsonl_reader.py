@@ -248,3 +248,9 @@ def test_the_json_test_suite_is_read_as_it_says(read, expected, path):
     if path.name.startswith("y_") and "duplicated" not in path.name:  # a key that stands twice would lose a value
         _, rejected, _ = read(b'{"b":' + text + b"}\n", expected(types={"a": "string", "b": "any"}))
         assert all(found.code == "type-error" for row in rejected.values() for found in row.findings)
+
+
+def test_many_blank_lines_are_no_rows(read):
+    """Also where a large block has nothing else."""
+    valid, rejected, notes = read("\n" * (1 << 19))
+    assert (valid, rejected, [note.code for note in notes]) == ([], {}, ["empty-file"])
