@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation, localcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 import polars as pl
 
 from poc.config.formats.written import PLACEHOLDER
+from poc.errors import BadInput
+from poc.formats.control_records import ADDITION
 from poc.formats.fixed_writer import as_text
 from poc.formats.writers import without_row_numbers
 from poc.text import plain_texts
@@ -62,11 +64,17 @@ class TextFile:
         return header + self._encoder.head(columns)
 
     def rows(self, rows: pl.DataFrame) -> bytes:
-        """Return the next rows."""
+        """Return the next rows. Raises BadInput for a sum of values that are no numbers."""
         self._count += rows.height
         for name in self._sums:
             texts = as_text(rows.get_column(name), is_literal=name in self._literals)
-            self._sums[name] += sum((Decimal(text) for text in texts.drop_nulls()), Decimal(0))
+            try:
+                with localcontext(ADDITION):
+                    self._sums[name] = sum((Decimal(text) for text in texts.drop_nulls()), self._sums[name])
+            except InvalidOperation as error:
+                raise BadInput(
+                    f"out_trailer names the sum of {name!r}, which has values that are no numbers"
+                ) from error
         return self._encoder.encode(rows)
 
     def end(self) -> bytes:
