@@ -141,11 +141,12 @@ def all_problems(root: Path, environ: Mapping[str, str]) -> tuple[list[str], int
     from metrics.question import block_days
     from poc.config import workspace as config_workspace
     from poc.errors import ExchangeError
+    from poc.parity.dispositions import disposition_problems
     from poc.validation.workspace_problems import find_problems
     from roadmap.errors import PlanError
     from roadmap.plan.loader import load_plan
 
-    problems = find_problems(root, environ)
+    problems = find_problems(root, environ) + disposition_problems(root)
     with suppress(ExchangeError):  # find_problems has reported it
         table = config_workspace.load_settings(root).import_
         try:

@@ -59,6 +59,13 @@ class Disposition(Strict):
             raise ValueError(f"unknown cause {cause!r}; choose one of {', '.join(CAUSES)}")
         return cause
 
+    @field_validator("reason", "owner")
+    @classmethod
+    def _says_something(cls, text: str) -> str:
+        if not text.strip():
+            raise ValueError("is blank")
+        return text
+
     @model_validator(mode="after")
     def _ends(self) -> Disposition:
         if self.decision == "accept" and self.until is None:
@@ -138,6 +145,17 @@ def load_dispositions(root: Path, partner: str) -> Dispositions:
     """
     path = dispositions_file(root, partner)
     return parse_toml(Dispositions, path) if path.exists() else Dispositions(schema=1)
+
+
+def disposition_problems(root: Path) -> list[str]:
+    """Return all mistakes in the files of dispositions of a workspace."""
+    problems: list[str] = []
+    for path in sorted((root / "parity").glob("*.toml")):
+        try:
+            load_dispositions(root, path.stem)
+        except BadInput as error:
+            problems += error.mistakes or [str(error)]
+    return problems
 
 
 def make_disposition(**values: object) -> Disposition:

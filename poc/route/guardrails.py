@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from poc.errors import BadInput
 from poc.route.counts import monolith_counts, service_counts
 from poc.route.route_store import RouteChange, add_change, read_route
 from poc.route.stages import GUARDED, back_position
@@ -23,7 +24,9 @@ def find_breaches(
 ) -> list[str]:
     """Return what breaches a guardrail since the feed came to its stage; empty where nothing does.
 
-    Raises TryLater, LedgerDamaged.
+    Raises:
+        BadInput: the dispositions cannot be used, and nothing else is breached.
+        TryLater, LedgerDamaged.
     """
     if route.stage not in GUARDED:
         return []
@@ -43,8 +46,13 @@ def find_breaches(
             f"{service.failed + service.ambiguous} of {service.ended} files of the service failed, and "
             f"{monolith.failed} of {monolith.ended} of the monolith; the margin is {config.margin:g}"
         )
-    if route.stage == "canary" and (unexplained := parity(partner, feed, route.since_us).unexplained):
-        breaches.append(f"{unexplained:,} unexplained difference(s) in what is still compared")
+    if route.stage == "canary":
+        try:
+            if unexplained := parity(partner, feed, route.since_us).unexplained:
+                breaches.append(f"{unexplained:,} unexplained difference(s) in what is still compared")
+        except BadInput:  # a mistake in a file of dispositions stops no way back
+            if not breaches:
+                raise
     return breaches
 
 

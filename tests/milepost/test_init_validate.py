@@ -74,6 +74,16 @@ def test_all_problems_of_all_files_are_named_at_once(workspace):
         assert sum(text in problem for problem in found) == 1, (text, found)
 
 
+def test_mistakes_in_dispositions_are_problems(workspace):
+    """A decision about differences that would explain nothing is found before a gate asks for it."""
+    (workspace / "parity").mkdir()
+    table = '[[disposition]]\ncause = "case"\ndecision = "fix-here"\nreason = "known"\nowner = " "\n'
+    (workspace / "parity" / "AA.toml").write_text(f"schema = 1\n{table}{table.replace('case', 'cases')}")
+    found = problems(workspace)
+    for text in ("parity/AA.toml: `disposition.0.owner` (is ' '): is blank", "unknown cause 'cases'"):
+        assert sum(text in problem for problem in found) == 1, (text, found)
+
+
 def test_a_folder_that_is_not_there_is_a_problem_and_one_that_is_read_only_is_found_online(workspace, tmp_path):
     """Offline, the folder has to exist; online, a hidden file is written into it and removed."""
     path = workspace / "partners/AA.toml"

@@ -153,6 +153,17 @@ def test_a_breached_guardrail_lets_the_feed_go_back_by_itself(moved):
     assert moved.monolith == ["b.csv"]
 
 
+def test_a_mistake_in_the_dispositions_stops_no_way_back(moved):
+    """A feed in canary that lost a file goes back, although nothing says what differences are explained."""
+    (moved.root / "parity").mkdir()
+    (moved.root / "parity" / "UA.toml").write_text("schema = 2\n")
+    moved.at("canary")
+    for number in range(8):
+        moved.add(f"{number}.csv", number, f"no,such,header\n{number},2,3\n")
+    moved.run()
+    assert moved.changes()[0].automatic
+
+
 def test_a_file_that_is_handed_in_waits_for_the_monolith(moved):
     """A program that hands a file in gets no receipt of the service where the monolith has the file."""
     workspace = load_workspace(moved.root)
