@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 
+from dashboard.security import hide_secrets
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping
@@ -48,6 +50,7 @@ def make_server(
     server = create_server(app, sockets=[listener], clear_untrusted_proxy_headers=not proxies, **(SETTINGS | limit))
     server.peers = peers
     server.channel_class = BoundedChannel
+    server.logger.addFilter(hide_secrets)  # an answer that fails on the way is logged with its path
     return server
 
 

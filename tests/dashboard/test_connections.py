@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+import urllib.error
 import urllib.request
 from contextlib import ExitStack, contextmanager
 
@@ -136,3 +137,15 @@ def test_the_address_that_a_proxy_adds_reaches_the_dashboard_behind_one_alone(pr
         request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"X-Forwarded-For": "192.0.2.7"})
         with urllib.request.urlopen(request, timeout=60) as answer:
             assert answer.read() == seen
+
+
+def test_the_log_of_the_server_has_no_secret_of_a_link(caplog):
+    """An answer that fails while it is sent is logged by its path, without what opens a shared page."""
+
+    def app(environ, start_response):
+        raise RuntimeError("the answer failed")
+
+    with running(app) as (_, port), pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/s/secret-of-a-link", timeout=60)
+    assert "Exception while serving /s/" in caplog.text
+    assert "secret-of-a-link" not in caplog.text
