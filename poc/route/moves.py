@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from poc.errors import BadInput
+from poc.errors import BadInput, TryLater
 from poc.route.file_senders import unsettled_files, update_sender
 from poc.route.gates import check_gate
 from poc.route.route_store import RouteChange, add_change, read_changes, read_route
+from poc.route.sides.command import is_command_running
+from poc.route.sides.handed_file import file_folder
 from poc.route.stages import STAGES, Position, back_position
 
 if TYPE_CHECKING:
@@ -173,18 +175,27 @@ def hold(
     )
 
 
-def settle(ledger: Ledger, partner: str, feed: str, file: str, by: Decider, *, arrived: bool) -> FileSender:
-    """Settle a file whose command was killed or fails: it counts as sent, or the monolith's command runs again.
+def settle(
+    workspace: Workspace, ledger: Ledger, partner: str, feed: str, file: str, by: Decider, *, arrived: bool
+) -> FileSender:
+    """Settle a file that the monolith is not done with: it counts as sent, or the monolith's command runs again.
 
-    The ledger is to be under the lease of the feed. Raises BadInput where no such file waits, TryLater, LedgerDamaged.
+    The ledger is to be under the lease of the feed.
+
+    Raises:
+        BadInput: no such file waits.
+        TryLater: the command still works on it; or as every change of the ledger.
+        LedgerDamaged.
     """
-    waiting = [sender for sender in unsettled_files(ledger, partner, feed) if sender.state in {"ambiguous", "failed"}]
+    waiting = unsettled_files(ledger, partner, feed)
     chosen = [
         sender for sender in waiting if sender.file == file or (len(file) >= 8 and sender.sha256.startswith(file))
     ]
     if len(chosen) != 1:
         names = ", ".join(sender.file for sender in waiting[:5]) or "none"
-        raise BadInput(f"{file!r} is no file that waits for a decision at the monolith; such files: {names}")
+        raise BadInput(f"{file!r} is no file that the monolith is not done with; such files: {names}")
+    if is_command_running(file_folder(workspace, partner, feed, chosen[0].sha256)):
+        raise TryLater(f"{chosen[0].file}: the monolith's command still works on it; try again when it has ended")
     note = (
         f"{'arrived' if arrived else 'again'}, says {by.who}: {by.why.strip()}" if by.why.strip() else f"says {by.who}"
     )

@@ -126,7 +126,10 @@ def hold(ctx: click.Context, feed: str, release: bool, why: str, as_json: bool) 
 @AS_JSON
 @click.pass_context
 def settle(ctx: click.Context, feed: str, file: str, arrived: bool | None, why: str, as_json: bool) -> None:
-    """Say what became of FILE, on which the monolith's command was killed: ask the partner first."""
+    """Say what became of FILE, on which the monolith's command was killed: ask the partner first.
+
+    So it is for one on which the command fails, or that is no longer in the inbox.
+    """
     from poc.cli.migration.route_acts import settle_file
 
     if arrived is None:

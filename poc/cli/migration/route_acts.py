@@ -125,7 +125,7 @@ def hold_feed(
 def settle_file(
     context: CliContext, name: str, file: str, now_us: int, *, arrived: bool, why: str = "", who: str = ""
 ) -> Done:
-    """Say what became of a file whose command was killed. Raises BadInput, TryLater, LedgerDamaged."""
+    """Say what became of a file that the monolith is not done with. Raises BadInput, TryLater, LedgerDamaged."""
     from poc.ledger.lease import exclusive_feed
     from poc.ledger.ledger import open_ledger
     from poc.route.moves import settle
@@ -137,7 +137,7 @@ def settle_file(
         closing(open_ledger(workspace.ledger)) as ledger,
         exclusive_feed(ledger, partner, feed, lease_s=lease_s),
     ):
-        sender = settle(ledger, partner, feed, file, _decider(who, why, now_us), arrived=arrived)
+        sender = settle(workspace, ledger, partner, feed, file, _decider(who, why, now_us), arrived=arrived)
     what = "counts as sent by the monolith" if arrived else "the next `milepost run` gives it to the monolith again"
     values = {"partner": partner, "feed": feed, "file": sender.file, "state": sender.state, "note": sender.note}
     return Done(f"{sender.file}: {what}.", values)

@@ -77,6 +77,14 @@ def locked(folder: Path) -> Iterator[int | None]:
         os.close(fd)
 
 
+def is_command_running(folder: Path) -> bool:
+    """Return whether a process of a command that was begun in the folder of a file lives."""
+    if not (folder / LOCK).exists():
+        return False
+    with locked(folder) as lock:
+        return lock is None
+
+
 def forget_last_run(folder: Path) -> None:
     """Remove what an earlier run of the command noted, before the next one."""
     for name in (BEGAN, EXIT, f"{EXIT}.part", OUTPUT):

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,7 @@ from poc.errors import BadInput, GuardrailBreached, MonolithFailed, TryLater
 from poc.ledger.ledger import open_ledger
 from poc.maintenance.retention import remove_history
 from poc.parity.feed_parity import parity_state
+from poc.route.sides.command import is_command_running
 from poc.service.single_file import exchange_one
 
 NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
@@ -51,6 +53,30 @@ def test_a_killed_command_is_held_for_a_person(moved, how):
     assert done.exit_code == 0, done.output
     moved.run()
     assert (moved.monolith, moved.service, moved.state()) == (["a.csv"], [], {"a.csv": "done"})
+
+
+def test_a_file_that_left_the_inbox_is_settled_by_a_person(moved):
+    """A file that was removed after its command was begun, or before it, is settled, but not while a command runs."""
+    settle = ("route", "settle", "UA/flights", "a.csv", "--arrived", "--why", "they have it")
+    moved.configure("timeout_s = 5", "timeout_s = 60")
+    (moved.root / "hang-a.csv").touch()
+    script = moved.root / "send.sh"
+    script.write_text(script.read_text().replace("sleep 60", "until [ -e go ]; do sleep 0.02; done; exit 3"))
+    moved.add("a.csv", 1)
+    moved.die("after:running:0")
+    (moved.inbox / "a.csv").unlink()
+    assert moved.command(*settle).exit_code == 75
+    (moved.root / "go").touch()
+    (folder,) = (moved.root / "var" / "route" / "UA" / "flights").iterdir()
+    until_s = time.monotonic() + 60
+    while is_command_running(folder):
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+    assert moved.command(*settle).exit_code == 0
+    moved.add("b.csv", 2)
+    moved.die("after:give:0")
+    assert moved.command(*settle[:3], "b.csv", *settle[4:]).exit_code == 0
+    assert moved.state() == {"a.csv": "done", "b.csv": "done"}
 
 
 def test_a_repeatable_command_runs_again_after_it_was_killed(moved):
