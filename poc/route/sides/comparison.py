@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from poc.errors import BadInput, ExchangeError, LeaseLost, LedgerDamaged
+from poc.errors import BadInput, ExchangeError, LeaseLost, LedgerDamaged, UnexpectedError
 from poc.parity.feed_parity import FilePair, body_records, compare_file
 from poc.route.file_senders import update_sender
 from poc.route.sides.handed_file import file_folder, file_for_shadow, remove_folder
@@ -46,9 +46,10 @@ class ShadowComparer:
             state, note = "done", self._compare(sender, folder, stage)
         except (LedgerDamaged, LeaseLost):
             raise
-        except (ExchangeError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 (whatever goes wrong here, the real exchanges go on)
             self.ledger.roll_back()
-            state, note = "failed", str(error)
+            is_known = isinstance(error, (ExchangeError, OSError))
+            state, note = "failed", str(error if is_known else UnexpectedError.of(error))
         update_sender(self.ledger, sender, shadow=state, shadow_note=note)
         self.ledger.commit()
         remove_folder(folder)

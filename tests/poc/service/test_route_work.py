@@ -165,6 +165,18 @@ def test_a_shadow_that_fails_does_not_concern_the_monolith(moved):
     assert moved.state() == {"a.csv": "done"}
 
 
+def test_a_bug_of_the_comparison_does_not_concern_the_monolith(moved, monkeypatch):
+    """A file that cannot be compared for an unexpected reason is noted, and its feed goes on."""
+    monkeypatch.setattr("poc.route.sides.comparison.compare_file", lambda *_: 1 // 0)
+    moved.at("shadow")
+    moved.add("a.csv", 1)
+    results = moved.run()
+    with closing(open_ledger(moved.root / "var" / "ledger.db")) as ledger:
+        rows = ledger.connection.exec_driver_sql("SELECT shadow, shadow_note FROM file_sender").all()
+    assert [result.error for result in results.values()] == [None]
+    assert [(state, "ZeroDivisionError" in note) for state, note in rows] == [("failed", True)]
+
+
 def test_a_breached_guardrail_lets_the_feed_go_back_by_itself(moved):
     """A file that the service refuses sends the feed back at once, with an alert; the next is the monolith's."""
     moved.at("service")
