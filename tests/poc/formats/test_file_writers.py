@@ -26,7 +26,7 @@ def trailer_of(make_feed):
 
 def test_a_sum_has_all_its_digits(trailer_of):
     """Also more than those with which Python computes unless it is told otherwise."""
-    assert trailer_of([Decimal("12345678901234567890123456789012345678"), Decimal("0.01")]) == (
+    assert trailer_of([Decimal(12345678901234567890123456789012345678), Decimal("0.01")]) == (
         b"T,12345678901234567890123456789012345678.01\r\n"
     )
 
