@@ -150,7 +150,8 @@ def _counted(head: HeadlineCandidate | None, faults: str) -> str:
     if head is None:
         return ""
     sides = f"{head.milestone.subject} against the {head.milestone.control}"
-    feeds = shortened(f"feeds {', '.join(head.milestone.scope)}", 60)
+    scope = head.milestone.scope
+    feeds = "all feeds" if "*/*" in scope else shortened(f"feeds {', '.join(scope)}", 60)
     reading = head.reading
     if not reading.blocks:
         nothing = "nothing compared yet" if head.gain.has_runs else "nothing measured yet"

@@ -69,7 +69,10 @@ class WebSettings(Strict):
         if (self.sign_in == "oidc") != (self.oidc is not None):
             raise ValueError('`sign_in = "oidc"` and the table `[web.oidc]` go together')
         if self.sign_in != "none" and not self.public_url:
-            raise ValueError('`sign_in` needs `public_url`, such as "https://milepost.example"')
+            raise ValueError(
+                '`sign_in` needs `public_url`, such as "https://milepost.example"; on this machine alone, '
+                '"http://127.0.0.1:8765"'
+            )
         rest = url.query or url.fragment or url.username is not None or url.path not in {"", "/"}
         if self.public_url and (url.scheme not in {"http", "https"} or not url.hostname or rest):
             raise ValueError(f"`public_url` {self.public_url!r} is no address; it is https://HOST, without a path")
