@@ -153,8 +153,8 @@ class Feed(FormatTables):
 
     @property
     def has_json_values(self) -> bool:
-        """Whether a value of any type is read as JSON."""
-        return self.format in {"jsonl", "json"}
+        """Whether a value of any type is read as JSON; the text of an XML element is a JSON string then."""
+        return self.format in {"jsonl", "json", "xml"}
 
     @field_validator("path")
     @classmethod

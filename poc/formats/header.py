@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping  # noqa: TC003 - types of a dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +13,7 @@ from poc.errors import ContractBreach
 from poc.text import truncate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 #: The most labels that a sentence lists, and the most unusable labels that are reported.
 MAX_LISTED_LABELS = 10
@@ -64,6 +66,21 @@ class ExpectedFields(Protocol):
     @property
     def fields_match(self) -> str:
         """How the fields of a file must match: exact, equal, subset, superset or partial."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderFields:
+    """The fields of a file as its own header names them, all of them texts; see `ExpectedFields`."""
+
+    names: tuple[str, ...]
+    missing_values: tuple[str, ...] = ("",)
+    types: Mapping[str, str] = field(default_factory=dict)
+    formats: Mapping[str, str] = field(default_factory=dict)
+    decimal_chars: Mapping[str, str] = field(default_factory=dict)
+    boolean_texts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    field_missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    fields_match: str = "exact"
 
 
 def allows_extra_fields(expected: ExpectedFields) -> bool:

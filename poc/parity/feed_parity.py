@@ -16,6 +16,7 @@ from poc.contract.contract import load_contract
 from poc.parity.causes.classify import FieldFacts
 from poc.parity.comparison import compare
 from poc.parity.dispositions import load_dispositions
+from poc.parity.read_records import written_records
 from poc.parity.records import HELD_BYTES, HeldRecords, SentRecords
 from poc.parity.store import compared_files, read_state, store_comparison
 
@@ -47,8 +48,13 @@ class FilePair:
     stage: str = ""
 
 
-def body_records(name: str, bodies: Sequence[SentBody]) -> RecordSource:
-    """Return the records of bodies that a side sent: those of the capture proxy, of a folder, or of a shadow."""
+def body_records(name: str, bodies: Sequence[SentBody], feed: Feed | None = None) -> RecordSource:
+    """Return the records of bodies that a side sent: those of the capture proxy, of a folder, or of a shadow.
+
+    Bodies of no other format are in that of the feed's `out`.
+    """
+    if feed is not None and (written := written_records(name, bodies, feed)) is not None:
+        return HeldRecords(written) if written.size_bytes <= HELD_BYTES else written
     size_bytes = sum(body.path.stat().st_size for body in bodies)
     records = SentRecords(name, lambda: read_bodies(bodies), size_bytes)
     return HeldRecords(records) if size_bytes <= HELD_BYTES else records
@@ -66,7 +72,7 @@ def compare_file(
         TryLater, LedgerDamaged: the result cannot be stored.
     """
     _, feed = workspace.get_feed(pair.partner, pair.feed)
-    contract = load_contract(workspace.contract(feed), json_values=feed.format == "jsonl")
+    contract = load_contract(workspace.contract(feed), json_values=feed.has_json_values)
     facts = output_facts(feed, contract)
     result = compare(pair.left, pair.right, output_key(feed, contract), facts)
     now_us = _micros(now)

@@ -1,32 +1,36 @@
-"""The records of a file that lies anywhere: CSV with a header, JSON Lines or JSON, also compressed."""
+"""The records of a file that lies anywhere: CSV with a header, JSON Lines, JSON, Parquet or a workbook."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - types of a dataclass
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
-
-import polars as pl
 
 from poc.capture.bodies import SentBody, read_bodies
 from poc.config.dialect import Dialect
 from poc.config.map_field import MapField
 from poc.config.partner import Feed
+from poc.contract.contract import load_contract
 from poc.errors import BadInput, ContractBreach
 from poc.formats.csv_grammar import csv_grammar
 from poc.formats.encodings import byte_order_mark, file_codec
-from poc.formats.header import list_labels, unusable_labels
+from poc.formats.header import HeaderFields, list_labels, unusable_labels
 from poc.formats.registry import make_reader
-from poc.parity.records import HELD_BYTES, UNREADABLE, HeldRecords, SentRecords
+from poc.parity.read_records import fault_text, feed_records, table_records, text_rows
+from poc.parity.records import HELD_BYTES, HeldRecords, SentRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import polars as pl
+
     from poc.batch import Batch
+    from poc.config.workspace import Workspace
     from poc.parity.records import RecordSource
 
-#: Formats of uncompressed files by the end of their names; all others are CSV.
+#: Formats of files with typed columns by the end of their names.
+TABLES: dict[str, Literal["parquet", "xlsx"]] = {".parquet": "parquet", ".xlsx": "xlsx"}
+
+#: Formats of uncompressed texts by the end of their names; all others are CSV.
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json"}
 
 Compression: TypeAlias = Literal["none", "gzip", "zip"]
@@ -35,36 +39,24 @@ Compression: TypeAlias = Literal["none", "gzip", "zip"]
 COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zip": "zip"}
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderFields:
-    """The fields of a file as its own header names them, all of them texts; see `ExpectedFields`."""
-
-    names: tuple[str, ...]
-    missing_values: tuple[str, ...] = ("",)
-    types: Mapping[str, str] = field(default_factory=dict)
-    formats: Mapping[str, str] = field(default_factory=dict)
-    decimal_chars: Mapping[str, str] = field(default_factory=dict)
-    boolean_texts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    field_missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    required: tuple[str, ...] = ()
-    fields_match: str = "exact"
-
-
 def open_records(path: Path, encoding: str = "utf-8", delimiter: str = ",", name: str = "") -> RecordSource:
     """Return the records of a file, in the format that the end of its name says.
 
     Raises:
         BadInput: there is no such file, or its encoding or delimiter cannot be used.
     """
-    if not path.is_file():
-        raise BadInput(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
+    _check_file(path)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     compression: Compression = COMPRESSIONS.get(suffixes[-1] if suffixes else "", "none")
     ending = suffixes[-1 if compression == "none" else -2 :][:1]
     body_format = FORMATS.get(ending[0] if ending else "")
     size_bytes = path.stat().st_size
     source: RecordSource
-    if body_format is not None:
+    if ending and ending[0] in TABLES:
+        if compression != "none":
+            raise BadInput(f"{path}: a compressed {TABLES[ending[0]]} file is not read here; unpack it")
+        source = table_records(path, TABLES[ending[0]], name or str(path))
+    elif body_format is not None:
         if compression == "zip":
             raise BadInput(f"{path}: JSON in a zip archive is not read here; unpack it, or compress it with gzip")
         body = SentBody(path, "jsonl" if body_format == "jsonl" else "json", "gzip" if compression == "gzip" else "")
@@ -74,8 +66,23 @@ def open_records(path: Path, encoding: str = "utf-8", delimiter: str = ",", name
     return HeldRecords(source) if size_bytes <= HELD_BYTES and compression == "none" else source
 
 
+def open_feed_records(workspace: Workspace, name: str, path: Path) -> RecordSource:
+    """Return the records of a file that came for the feed PARTNER/FEED. Raises BadInput."""
+    _check_file(path)
+    partner, _, feed_id = name.partition("/")
+    _, feed = workspace.get_feed(partner, feed_id)
+    contract = load_contract(workspace.contract(feed), json_values=feed.has_json_values)
+    source = feed_records(path, feed, contract)
+    return HeldRecords(source) if source.size_bytes <= HELD_BYTES and feed.compression == "none" else source
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise BadInput(f"{path}: {'a folder, not a file' if path.is_dir() else 'no such file'}")
+
+
 class CsvRecords:
-    """The records of a CSV file with a header. A row that is no record is the text `UNREADABLE`."""
+    """The records of a CSV file with a header. A row that is no record is in `UNREADABLE`."""
 
     def __init__(self, path: Path, encoding: str, delimiter: str, compression: Compression, name: str) -> None:
         self.name = name
@@ -104,14 +111,10 @@ class CsvRecords:
             return
         records, first_fault = 0, ""
         for batch in self._batches(names):
-            rows = pl.DataFrame([batch.rows.get_column(name) for name in names])
-            records += rows.height
+            records += batch.rows.height
             if batch.rejected:
-                first_fault = first_fault or f"row {batch.rejected[0].row}: {batch.rejected[0].findings[0].text()}"
-                texts = [row.original.decode(self._feed.dialect.encoding, "replace") for row in batch.rejected]
-                broken = pl.DataFrame({UNREADABLE: texts}, schema={UNREADABLE: pl.String})
-                rows = pl.concat([rows, broken], how="diagonal")
-            yield rows
+                first_fault = first_fault or fault_text(batch)
+            yield text_rows(batch, names, self._feed.dialect.encoding)
         if first_fault and not records:
             raise BadInput(f"{self.name}: no row of it can be read as CSV; {first_fault}")
 

@@ -62,13 +62,14 @@ class ShadowComparer:
         path = file_for_shadow(folder, sender.sha256)
         now = self.clock()
         run = self.shadow.exchange(path, sender.sha256, now)
+        _, feed = self.workspace.get_feed(sender.partner, sender.feed)
         pair = FilePair(
             partner=sender.partner,
             feed=sender.feed,
             file=sender.file,
             sha256=sender.sha256,
-            left=body_records("monolith", sent.bodies),
-            right=body_records("service", run.bodies),
+            left=body_records("monolith", sent.bodies, feed),
+            right=body_records("service", run.bodies, feed),
             stage=stage,
         )
         compare_file(self.workspace, self.ledger, pair, now, self.recorder)

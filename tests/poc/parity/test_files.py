@@ -1,14 +1,20 @@
 """Any two files are compared, and one that cannot be is named with the reason."""
 
 import gzip
+from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
+import xlsxwriter
 
+from poc.config.scaffold import AIRLINES, create_workspace
+from poc.config.workspace import load_workspace
 from poc.errors import BadInput
 from poc.parity.comparison import compare
-from poc.parity.files import check_shared_fields, open_records
+from poc.parity.files import check_shared_fields, open_feed_records, open_records
 from poc.parity.records import UNREADABLE
+from roadmap.plan.template import live_template
 
 
 def write(path: Path, content: bytes) -> Path:
@@ -95,3 +101,67 @@ def test_an_unknown_encoding_is_refused(tmp_path: Path):
     path = write(tmp_path / "a.csv", b"id\n1\n")
     with pytest.raises(BadInput, match="the encoding 'klingon' is not known"):
         open_records(path, "klingon")
+
+
+def test_parquet_and_excel_are_read_by_their_own_columns(tmp_path: Path):
+    """The end of the name says the format; a number is compared by the text that a reader of the file shows."""
+    left = write(tmp_path / "a.csv", b"id,name\n1,Ann\n2,\n")
+    pl.DataFrame({"id": [1, 2], "name": ["Ann", None]}).write_parquet(tmp_path / "a.parquet")
+    with xlsxwriter.Workbook(tmp_path / "a.xlsx") as workbook:
+        sheet = workbook.add_worksheet()
+        for number, row in enumerate([("id", "name"), (1, "Ann"), (2, None)]):
+            sheet.write_row(number, 0, row)
+    for name in ("a.parquet", "a.xlsx"):
+        result = compare(open_records(left), open_records(tmp_path / name), ["id"])
+        assert (result.equal_records, dict(result.differences)) == (2, {}), name
+
+
+FEEDS = """
+schema = 1
+id = "acme"
+name = "Acme"
+endpoint.folder = "out"
+
+[feed.fixed]
+contract = "c.schema.json"
+files = "*.txt"
+format = "fixed"
+map = [{ to = "id", from = "id" }]
+fixed.columns = { id = { start = 1, width = 3 }, name = { start = 4, width = 5 } }
+
+[feed.nested]
+contract = "c.schema.json"
+files = "*.json"
+format = "json"
+map = [{ to = "id", from = "id" }]
+json = { records = "rows", paths = { name = "of.name" } }
+
+[feed.xml]
+contract = "c.schema.json"
+files = "*.xml"
+format = "xml"
+map = [{ to = "id", from = "id" }]
+xml = { record = "r", paths = { id = "@no", name = "name" } }
+"""
+
+
+@pytest.mark.parametrize(
+    ("feed", "content"),
+    [
+        ("fixed", b"1  Ann  \n2       \n"),
+        ("nested", b'{"rows": [{"id": 1, "of": {"name": "Ann"}}, {"id": 2, "of": {"name": null}}]}'),
+        ("xml", b'<a><r no="1"><name>Ann</name></r><r no="2"></r></a>'),
+    ],
+)
+def test_a_file_of_a_feed_is_read_by_its_settings_and_contract(tmp_path: Path, feed: str, content: bytes):
+    """A file that does not describe itself is that of a feed, and a message names the file that is none."""
+    root = tmp_path / "workspace"
+    create_workspace(root, "moving", "live", AIRLINES, live_template(date(2026, 12, 1)))
+    (root / "partners" / "acme.toml").write_text(FEEDS)
+    (root / "contracts" / "c.schema.json").write_text('{"fields": [{"name": "id"}, {"name": "name"}]}')
+    workspace = load_workspace(root)
+    left = open_records(write(tmp_path / "a.csv", b"id,name\n1,Ann\n2,\n"))
+    result = compare(left, open_feed_records(workspace, f"acme/{feed}", write(tmp_path / "b", content)), ["id"])
+    assert (result.equal_records, dict(result.differences)) == (2, {})
+    with pytest.raises(BadInput, match=r"none: .* read as "):
+        compare(left, open_feed_records(workspace, f"acme/{feed}", write(tmp_path / "none", b"<\xff{")), ["id"])
