@@ -154,7 +154,7 @@ def disposition_problems(root: Path) -> list[str]:
         try:
             load_dispositions(root, path.stem)
         except BadInput as error:
-            problems += error.mistakes or [str(error)]
+            problems += error.mistakes
     return problems
 
 

@@ -201,7 +201,19 @@ def test_every_kind_of_page_is_looked_at() -> None:
     from dashboard.config import Config
 
     app = create_app(Config(store=Path("none"), milestones=Path("none"), built=4, workspace_name="w"))
-    aside = ("/static/", "/assets/", "/metrics", "/live", "/ready", "/charts/", "/sign-in", "/audit", "/repairs")
+    aside = (
+        "/static/",
+        "/assets/",
+        "/metrics",
+        "/live",
+        "/ready",
+        "/charts/",
+        "/sign-in",
+        "/audit",
+        "/repairs",
+        "/shares",
+        "/s/",
+    )
     rules = {
         re.sub(r"<[^>]+>", "X", rule.rule)
         for rule in app.url_map.iter_rules()

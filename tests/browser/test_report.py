@@ -121,7 +121,8 @@ def test_the_print_carries_its_data_date_its_day_and_what_it_counts(open_page: C
     ):
         page, _ = open_page(path)
         text = printed(page)
-        assert f"Data up to {day} · as of {day} · milestone file: M4 in revision 2, the others in their first" in text
+        revisions = "M4 in revision 2, M6 in revision 2, the others in their first"
+        assert f"Data up to {day} · as of {day} · milestone file: {revisions}" in text
         assert "service@1 against the monolith, feeds */flights, under standard faults, " in text
         assert f"milepost roadmap report --as-of {iso} --html FILE" in text
         assert "replay, not production" in text

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from poc.capture import request_store
@@ -11,6 +12,12 @@ from poc.capture.request_head import parse_head
 from poc.capture.request_store import RequestStore
 
 HEAD = parse_head(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n", b"b")
+
+
+def run_apart(coroutine):
+    """Run a coroutine in a thread of its own: tests in a browser keep an event loop in the main one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 async def keep(store, content=b"abc"):
@@ -38,7 +45,7 @@ def test_a_line_that_a_full_disk_cuts_spoils_no_other_one(tmp_path, monkeypatch)
         monkeypatch.setattr(request_store, "write_all", write_all)
         await keep(store)
 
-    asyncio.run(run())
+    run_apart(run())
     kept = read_requests(tmp_path, FIRST_POSITION, journal_end(tmp_path))
     assert [(each.whole, each.status, each.kept) for each in kept] == [(True, 200, True)] * 2
     assert lost == [1]
@@ -60,7 +67,7 @@ def test_a_request_that_lasts_over_midnight_ends_in_the_journal_of_its_day(tmp_p
         del request
         return fd, identity
 
-    fd, identity = asyncio.run(run())
+    fd, identity = run_apart(run())
     (first,) = read_requests(tmp_path, FIRST_POSITION, journal_end(tmp_path))
     assert (first.status, first.body.stat().st_ino) == (200, identity)
     assert fd not in open_files(tmp_path)
