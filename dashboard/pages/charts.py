@@ -121,7 +121,7 @@ def weekly_charts_by_faults(db: Database, view: View) -> dict[str, tuple[Chart, 
     moves = stage_marks.mark_days(
         (day, f"{partner}/{feed}", stage) for day, partner, feed, stage in view.cached(stage_moves)
     )
-    query: dict[str, tuple[Chart, ...]] = {}
+    charts: dict[str, tuple[Chart, ...]] = {}
     for faults in FAULTS_BY_CLOCK[view.mode]:
         frame = view.cached(weekly_frame, faults)
         both = () if frame.empty else (charts_weekly.busy_chart, charts_weekly.failed_chart)
@@ -129,13 +129,13 @@ def weekly_charts_by_faults(db: Database, view: View) -> dict[str, tuple[Chart, 
             make(frame, parts, window, (faults, sentences.capital(wording_gains.under_faults(faults))), unit, moves)
             for make in both
         )
-        query[faults] = tuple(
+        charts[faults] = tuple(
             replace(one, lists=cell_keys(view, faults, one.rows, list(frame["milestone"])))
             if one.name == "failed"
             else one
             for one in made
         )
-    return query
+    return charts
 
 
 def weekly_frame(db: Database, view: View, faults: str) -> pd.DataFrame:
@@ -167,15 +167,15 @@ def burnup_chart(view: View) -> Chart | None:
 
 def gains_chart(view: View, code: str) -> Chart | None:
     """Return the chart of a milestone's gains by partner; None if no partner has enough runs or the code is unknown."""
-    query = view.cached(gains_by_milestone).get(code)
-    chart = charts_gains.gains_chart(query) if query else None
+    gains = view.cached(gains_by_milestone).get(code)
+    chart = charts_gains.gains_chart(gains) if gains else None
     return with_urls(chart) if chart else None
 
 
 def partner_chart(view: View, name: str) -> Chart | None:
     """Return the failure chart of a partner by its URL part; None if it is unknown."""
-    query = partner_slug.find_partner(name, view.cached(partners.partners_overview).partners)
-    return None if query is None else failures_of_partner(view, query)
+    partner = partner_slug.find_partner(name, view.cached(partners.partners_overview).partners)
+    return None if partner is None else failures_of_partner(view, partner)
 
 
 def failures_of_partner(view: View, name: str) -> Chart:

@@ -29,13 +29,13 @@ blueprint = Blueprint("failures", __name__)
 KEYS = ("side", "partner", "feed", "faults", "range", "from", "to")
 FORM = ("side", "partner", "feed", "faults", "range")
 
-#: Values of `order` with their labels; the default is the kind that was last view.
+#: Values of `order` with their labels; the default is the kind that was seen last.
 ORDER_LABELS = {"last": "Last seen", "count": "Most frequent"}
 
 
 @blueprint.get("/failures")
 def page() -> str | Response:
-    """Show the failures that the query filters, by kind: the last view first, or the most frequent."""
+    """Show the failures that the query filters, by kind: the one seen last first, or the most frequent."""
     order_key = {"order": request.args["order"]} if request.args.get("order") else {}
     if shorter := redirect_to_short_url(lambda keys: page_url("failures.page", **(keys | order_key))):
         return shorter
@@ -68,7 +68,7 @@ def page() -> str | Response:
 
 
 def all_groups(db: Database, view: View) -> tuple[int, tuple[FailureGroup, ...]]:
-    """Return how many runs failed up to the day of the view, and their groups, the last view first."""
+    """Return how many runs failed up to the day of the view, and their groups, the one seen last first."""
     return _find_groups(db, RunFilter(known_by=view.as_of), "last")
 
 
@@ -91,7 +91,7 @@ def _order(query: Query) -> str:
     """Return the order of the query; an unknown one adds a notice."""
     name = query.value("order", "last")
     if name not in ORDER_LABELS:
-        notice = f"“order={name}” is not one of {', '.join(ORDER_LABELS)}; the last view stand first."
+        notice = f"“order={name}” is not one of {', '.join(ORDER_LABELS)}; the kind that was seen last stands first."
         g.notices = (*g.get("notices", ()), notice)
     return name if name in ORDER_LABELS else "last"
 

@@ -1,4 +1,4 @@
-"""`/partners`: the state of rows feed, the worst first; `/partners/<id>`: one partner in detail."""
+"""`/partners`: the state of every feed, the worst first; `/partners/<id>`: one partner in detail."""
 
 from __future__ import annotations
 

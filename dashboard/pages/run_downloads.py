@@ -109,9 +109,9 @@ def _batches(config: Config, run_filter: RunFilter, most: int) -> Iterator[tuple
     with closing(open_scoped(config.store, config.scope)) as db:
         after, left = None, most
         while left > 0:
-            parsed = queries_runs.get_page(db, run_filter, after, min(BATCH_RUNS, left))
-            yield tuple(islice(parsed.rows, left))
-            left -= len(parsed.rows)
-            after = parsed.older
+            listed = queries_runs.get_page(db, run_filter, after, min(BATCH_RUNS, left))
+            yield tuple(islice(listed.rows, left))
+            left -= len(listed.rows)
+            after = listed.older
             if after is None:
                 return
