@@ -17,13 +17,14 @@ import polars as pl
 from poc.batch import Finding
 from poc.formats.block_batches import block_batches
 from poc.formats.compression import open_stream
+from poc.formats.file_reader import UnsplitReader
 from poc.formats.header import compare_header
 from poc.formats.missing_texts import blank, missing_texts
 from poc.formats.parsed_block import ParsedBlock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import IO, BinaryIO, NoReturn
+    from typing import IO, BinaryIO
 
     from poc.batch import Batch
     from poc.config.partner import Feed
@@ -96,7 +97,7 @@ class CellLines:
         return [self.original(row) for row in rows]
 
 
-class CellFileReader:
+class CellFileReader(UnsplitReader):
     """Reader of the files of one feed that have cells."""
 
     def __init__(self, feed: Feed, expected: ExpectedFields, source: CellSource) -> None:
@@ -133,26 +134,6 @@ class CellFileReader:
                 for row in range(first_row, first_row + block.rows):
                     yield row, lines.original(row)
                 first_row += block.rows
-
-    def head(self, source: BinaryIO) -> bytes:  # noqa: ARG002 - rows are read without it
-        """Return nothing: a row says its own columns."""
-        return b""
-
-    def rebuild(self, head: bytes, rows: Iterable[bytes]) -> Iterator[bytes]:
-        """Raise NotImplementedError: rows of such a file are read by the reader of kept rows."""
-        raise NotImplementedError
-
-    def only_block(self, source: BinaryIO) -> None:  # noqa: ARG002 - no such file is split as text
-        """Return None: the file is no text."""
-        return
-
-    def block_parser(self, head: object, encoding: object) -> NoReturn:
-        """Raise NotImplementedError: there are no blocks of text."""
-        raise NotImplementedError
-
-    def batches(self, parsed: object, lines: object, notes: object) -> NoReturn:
-        """Raise NotImplementedError: there are no blocks of text."""
-        raise NotImplementedError
 
     def _parse(self, labels: Sequence[str], block: CellBlock) -> ParsedBlock:
         by_label = dict(zip(labels, block.columns, strict=True))

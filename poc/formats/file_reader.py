@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from typing import BinaryIO
+    from typing import BinaryIO, NoReturn
 
     from poc.batch import Batch, Finding
     from poc.formats.block_batches import BlockLines
@@ -41,3 +41,30 @@ class FileReader(Protocol):
 
     def rebuild(self, head: bytes, rows: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the pieces of an uncompressed file made of a head and original rows."""
+
+
+class UnsplitReader:
+    """Base of readers whose files are not split as text: such a file has no head, and no blocks of lines.
+
+    Their kept rows are put together and read by the reader of kept rows, so that nothing asks for the rest.
+    """
+
+    def head(self, source: BinaryIO) -> bytes:  # noqa: ARG002 - rows are read without it
+        """Return nothing: a row stands for itself."""
+        return b""
+
+    def rebuild(self, head: bytes, rows: Iterable[bytes]) -> Iterator[bytes]:
+        """Raise NotImplementedError: rows of such a file are read by the reader of kept rows."""
+        raise NotImplementedError
+
+    def only_block(self, source: BinaryIO) -> None:  # noqa: ARG002 - no such file is split as text
+        """Return None: the file is not split as text."""
+        return
+
+    def block_parser(self, head: object, encoding: object) -> NoReturn:
+        """Raise NotImplementedError: there are no blocks of text."""
+        raise NotImplementedError
+
+    def batches(self, parsed: object, lines: object, notes: object) -> NoReturn:
+        """Raise NotImplementedError: there are no blocks of text."""
+        raise NotImplementedError

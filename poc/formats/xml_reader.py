@@ -16,6 +16,7 @@ from poc.batch import Finding
 from poc.errors import ContractBreach
 from poc.formats.block_batches import block_batches
 from poc.formats.compression import open_stream
+from poc.formats.file_reader import UnsplitReader
 from poc.formats.header import SchemaDrift, list_labels
 from poc.formats.jsonl_reader import FileState, JsonLinesFormat
 from poc.formats.missing_texts import blank, missing_texts
@@ -27,7 +28,7 @@ from poc.text import truncate
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator
-    from typing import BinaryIO, NoReturn
+    from typing import BinaryIO
 
     from poc.batch import Batch
     from poc.config.formats.nested import XmlRecords
@@ -43,7 +44,7 @@ FIRST_BYTES, CHUNK_BYTES, BLOCK_ROWS, RECORD_BYTES = 4 << 10, 256 << 10, 4_000, 
 MIN_BYTES = 1 << 20
 
 
-class XmlReader:
+class XmlReader(UnsplitReader):
     """Reader of the XML files of one feed. Raises BadInput where the library is not installed."""
 
     def __init__(self, feed: Feed, settings: XmlRecords, expected: ExpectedFields) -> None:
@@ -113,26 +114,6 @@ class XmlReader:
         """Yield the number and XML of every record. Raises ContractBreach after the rows before a fault."""
         for row, record in enumerate(self._records(source), 1):
             yield row, self._write(record)
-
-    def head(self, source: BinaryIO) -> bytes:  # noqa: ARG002 - rows are read without it
-        """Return nothing: a record stands for itself."""
-        return b""
-
-    def rebuild(self, head: bytes, rows: Iterable[bytes]) -> Iterator[bytes]:
-        """Raise NotImplementedError: records are read by the reader of kept rows."""
-        raise NotImplementedError
-
-    def only_block(self, source: BinaryIO) -> None:  # noqa: ARG002 - no such file is split as text
-        """Return None: the file is not split as text."""
-        return
-
-    def block_parser(self, head: object, encoding: object) -> NoReturn:
-        """Raise NotImplementedError: there are no blocks of text."""
-        raise NotImplementedError
-
-    def batches(self, parsed: object, lines: object, notes: object) -> NoReturn:
-        """Raise NotImplementedError: there are no blocks of text."""
-        raise NotImplementedError
 
     def parse(self, elements: Iterable[Any], state: FileState) -> ParsedBlock:
         """Return the values of elements as columns; an element that is a text is the fault of its row."""
