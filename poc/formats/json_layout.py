@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -125,6 +124,8 @@ class JsonLayout:
         )
         if table.num_rows != rows:
             return None
+        import pyarrow.compute as pc  # takes as long as a small file, and is needed for large ones alone
+
         columns = []
         for name in self._names:
             if name not in self._paths:

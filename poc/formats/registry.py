@@ -1,28 +1,21 @@
-"""Readers and encoders by format: a reader turns a file into batches, an encoder turns rows into bytes."""
+"""Readers and encoders by format: a reader turns a file into batches, an encoder turns rows into bytes.
+
+Only CSV is imported with this module: the other formats take a tenth of a start of the service, and are imported where
+a feed has them.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
 from poc.config.formats.control_records import ControlRecord
-from poc.formats.cell_file import CellFileReader
-from poc.formats.cell_rows import CellRowParser
 from poc.formats.control_records import ControlRecords
-from poc.formats.converted_file import ConvertedReader
 from poc.formats.csv_reader import CsvFormat
-from poc.formats.excel_reader import ExcelSource
 from poc.formats.file_writers import JsonArrayFile, ParquetFile, TextFile
-from poc.formats.fixed_reader import FixedWidthFormat
 from poc.formats.fixed_writer import FixedWidthEncoder
-from poc.formats.json_array import JsonArrayFormat
-from poc.formats.jsonl_reader import JsonLinesFormat
-from poc.formats.kept_rows import KeptRowReader
-from poc.formats.parquet_reader import ParquetSource
 from poc.formats.record_splitter import Sizes
 from poc.formats.table_reader import TableReader
 from poc.formats.writers import CsvEncoder, JsonArrayEncoder, JsonLinesEncoder, JsonRowEncoder
-from poc.formats.xml_reader import XmlReader
-from poc.formats.xml_rows import XmlRowParser
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,13 +64,23 @@ def make_reader(feed: Feed, contract: ExpectedFields, sizes: Sizes | None = None
     compared with the contract in place of a header.
     """
     if feed.convert:
+        from poc.formats.converted_file import ConvertedReader
+
         plain = feed.model_copy(update={"convert": (), "compression": "none"})
         return ConvertedReader(feed, make_reader(plain, contract, sizes, whole=whole))
     if feed.format == "xlsx":
+        from poc.formats.cell_file import CellFileReader
+        from poc.formats.excel_reader import ExcelSource
+
         return CellFileReader(feed, contract, ExcelSource(feed, contract))
     if feed.xml is not None:
+        from poc.formats.xml_reader import XmlReader
+
         return XmlReader(feed, feed.xml, contract)
     if feed.format == "parquet":
+        from poc.formats.cell_file import CellFileReader
+        from poc.formats.parquet_reader import ParquetSource
+
         return CellFileReader(feed, contract, ParquetSource(contract))
     controls = ControlRecords(feed, contract) if feed.header is not None or feed.trailer is not None else None
     if feed.nested is not None and sizes is None:  # its rows are long, and batches of few rows take longer
@@ -90,19 +93,33 @@ def make_row_format(feed: Feed, contract: ExpectedFields, *, whole: bool) -> Row
     if feed.format == "csv":
         return CsvFormat(feed, contract)
     if feed.fixed is not None:
+        from poc.formats.fixed_reader import FixedWidthFormat
+
         return FixedWidthFormat(feed, feed.fixed, contract)
     if feed.format == "json":
+        from poc.formats.json_array import JsonArrayFormat
+
         return JsonArrayFormat(feed, contract, whole=whole)
+    from poc.formats.jsonl_reader import JsonLinesFormat
+
     return JsonLinesFormat(feed, contract, whole=whole)
 
 
 def make_row_reader(feed: Feed, contract: ExpectedFields) -> FileReader:
     """Return the reader of rows that were kept, one after the other: without compression, counts and sums."""
+    from poc.formats.kept_rows import KeptRowReader
+
     if feed.xml is not None:
+        from poc.formats.xml_rows import XmlRowParser
+
         return KeptRowReader(XmlRowParser(feed, feed.xml, contract))
     if feed.format in {"xlsx", "parquet"}:
+        from poc.formats.cell_rows import CellRowParser
+
         return KeptRowReader(CellRowParser(feed, contract))
     if feed.format == "json":
+        from poc.formats.jsonl_reader import JsonLinesFormat
+
         return KeptRowReader(JsonLinesFormat(feed, contract, whole=False))
     header = None if feed.header is None else ControlRecord(starts=feed.header.starts)
     rows = {"convert": (), "compression": "none", "trailer": None, "header": header}

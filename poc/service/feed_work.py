@@ -21,7 +21,6 @@ from poc.retries.circuit_breaker import longest_waits_us
 from poc.route.choice import feed_has_route
 from poc.schedule.tick_store import record_arrivals
 from poc.service.finished_file import archive_if_finished
-from poc.service.route_work import RouteWork
 from poc.service.runner import Runner, RunResult, as_exchange_error, without_repeats
 from poc.transports.inbox import complete_files, is_complete
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
+    from poc.service.route_work import RouteWork
     from poc.service.run_settings import RunSettings
 
 #: Seconds for which a feed whose lease another process holds is tried: longer than a dead process keeps it.
@@ -88,20 +88,22 @@ class InboxWork:
             later_turn = self._prepared is not None
             prepared = self._prepared or self._begin(ledger)
         except Exception as error:  # noqa: BLE001 (whatever one feed raises, the other feeds have their turns)
-            self._emit(RunResult(self.partner, self.feed, self._inbox, error=as_exchange_error(error)))
+            self.fail(as_exchange_error(error))
             return None
         settings = self._settings
         runner = Runner(prepared, ledger, settings.clock, settings.recorder, settings.release, settings.by_person)
         if not self._has_route:
             return self._work(runner, later_turn=later_turn)
-        with closing(RouteWork(settings, prepared, ledger)) as self._route:
+        from poc.service import route_work  # a service without routes starts without parity and capture
+
+        with closing(route_work.RouteWork(settings, prepared, ledger)) as self._route:
             runner = replace(runner, admit=self._route.admit)
             try:
                 next_turn_s = self._work(runner, later_turn=later_turn)
                 if breach := self._route.check_guardrails():
                     self._emit(breach)
             except Exception as error:  # noqa: BLE001 (whatever one feed raises, the other feeds have their turns)
-                self._emit(RunResult(self.partner, self.feed, self._inbox, error=as_exchange_error(error)))
+                self.fail(as_exchange_error(error))
                 return None
             return next_turn_s
 
@@ -121,8 +123,7 @@ class InboxWork:
             left -= waiting - len(self._entries) - len(self._files)
             for result in results:
                 self._emit(result)
-            errors = [result.error for result in results if isinstance(result.error, TryLater)]
-            if not all(isinstance(error, FileBusy) for error in errors):
+            if any(isinstance(result.error, TryLater) and not isinstance(result.error, FileBusy) for result in results):
                 return None  # what cannot be written now, or belongs to another process, is left to a later run
         return 0.0 if self._entries or self._files or self._route is not None else None
 
@@ -165,7 +166,7 @@ class InboxWork:
         return False
 
     def fail(self, error: ExchangeError) -> None:
-        """Say that the feed has no turn, because its lease cannot be taken."""
+        """Report an error of the whole feed, such as a lease that cannot be taken: it has no turn."""
         self._emit(RunResult(self.partner, self.feed, self._inbox, error=error))
 
     def end(self) -> None:
