@@ -43,26 +43,21 @@ def digest_state(settings: DigestSettings | None, store: Path, now: datetime) ->
 
 def last_due(settings: DigestSettings, now: datetime) -> datetime:
     """Return the newest moment up to now, in UTC, at which a digest was due."""
-    return max(moment for moment in _moments(settings, now) if moment <= now)
+    return _last_and_next(settings, now)[0]
 
 
 def next_due(settings: DigestSettings, now: datetime) -> datetime:
     """Return the first moment after now, in UTC, at which a digest is due."""
-    return min(moment for moment in _moments(settings, now) if moment > now)
+    return _last_and_next(settings, now)[1]
 
 
-def _moments(settings: DigestSettings, now: datetime) -> list[datetime]:
-    """Return the due moments of the days around now."""
-    from datetime import datetime, time, timedelta
+def _last_and_next(settings: DigestSettings, now: datetime) -> tuple[datetime, datetime]:
     from zoneinfo import ZoneInfo
 
-    from poc.schedule.local_time import instant_of
+    from poc.schedule.local_time import last_and_next
 
-    zone, at = ZoneInfo(settings.zone), time.fromisoformat(settings.at)
-    today = now.astimezone(zone).date()
-    days = [today + timedelta(days=number) for number in range(-8, 9)]
-    chosen = [day for day in days if settings.day in {"daily", DAYS[day.weekday()]}]
-    return [instant_of(datetime.combine(day, at), zone) for day in chosen]
+    weekday = None if settings.day == "daily" else DAYS.index(settings.day)
+    return last_and_next(settings.at, ZoneInfo(settings.zone), now, weekday)
 
 
 def _to_us(moment: datetime) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -11,11 +10,12 @@ import sqlalchemy as sa
 from poc.ledger.schema import EXCHANGE
 from poc.notify.messages import MAX_TITLE, clean, duration
 from poc.notify.routes import concerns_feed, takes_statuses
-from poc.schedule.local_time import instant_of
+from poc.schedule.local_time import last_and_next
 from poc.text import format_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from poc.alerts.alert import Alert
     from poc.config.settings.notify import NotifyTarget
@@ -47,20 +47,12 @@ SELECT_EXCHANGED = (
 
 def last_due(target: NotifyTarget, now: datetime) -> datetime:
     """Return the newest moment up to now, in UTC, at which the digest of a target was due."""
-    return max(moment for moment in _moments(target, now) if moment <= now)
+    return last_and_next(target.digest, ZoneInfo(target.zone), now)[0]
 
 
 def next_due(target: NotifyTarget, now: datetime) -> datetime:
     """Return the first moment after now, in UTC, at which the digest of a target is due."""
-    return min(moment for moment in _moments(target, now) if moment > now)
-
-
-def _moments(target: NotifyTarget, now: datetime) -> list[datetime]:
-    """Return the due moments of the days around now."""
-    zone, due = ZoneInfo(target.zone), time.fromisoformat(target.digest)
-    today = now.astimezone(zone).date()
-    days = (today + timedelta(days=number) for number in range(-2, 3))  # a local date may be left out
-    return [instant_of(datetime.combine(day, due), zone) for day in days]
+    return last_and_next(target.digest, ZoneInfo(target.zone), now)[1]
 
 
 def digest_text(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -34,6 +34,18 @@ def instant_of(local: datetime, zone: ZoneInfo) -> datetime:
         else:
             after = middle
     return after
+
+
+def last_and_next(at: str, zone: ZoneInfo, now: datetime, weekday: int | None = None) -> tuple[datetime, datetime]:
+    """Return the newest moment up to now and the first one after it, in UTC, at which it is a time of the day.
+
+    `at` is the time as `HH:MM`, of every day or of a weekday alone (0 is Monday).
+    """
+    today, reach = now.astimezone(zone).date(), 2 if weekday is None else 8  # a local date may be left out
+    days = (today + timedelta(days=number) for number in range(-reach, reach + 1))
+    wanted = (day for day in days if weekday in {None, day.weekday()})
+    moments = [instant_of(datetime.combine(day, time.fromisoformat(at)), zone) for day in wanted]
+    return max(moment for moment in moments if moment <= now), min(moment for moment in moments if moment > now)
 
 
 def format_local(at: datetime, zone: ZoneInfo, now: datetime) -> str:
