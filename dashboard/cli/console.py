@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import click
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from dashboard.access.users import Actor
@@ -37,6 +37,16 @@ class CliContext(Protocol):
     @property
     def public_url(self) -> str:
         """The address by which people reach the dashboard; empty without a sign-in."""
+
+
+class Limited(Protocol):
+    """A dataclass of what may see some partners, or all: an account, a token, a link."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def scope(self) -> Scope:
+        """What it may see."""
 
 
 def accounts_path(root: Path) -> Path:
@@ -69,6 +79,14 @@ def print_done(line: str, values: dict[str, object], *, as_json: bool) -> None:
         print_line(line)
 
 
+def print_list(items: Sequence[Limited]) -> None:
+    """Print dataclasses that are limited to a scope as JSON, the scope as a text."""
+    import json
+    from dataclasses import asdict
+
+    click.echo(json.dumps([asdict(item) | {"scope": str(item.scope)} for item in items], indent=2))
+
+
 def read_password() -> str:
     """Return a new password: asked twice at a terminal, else the first line of standard input."""
     if sys.stdin.isatty():
@@ -92,3 +110,8 @@ def day_text(time_us: int | None) -> str:
     from datetime import UTC, datetime
 
     return "never" if time_us is None else f"{datetime.fromtimestamp(time_us / 1e6, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def validity_text(expires_us: int | None, revoked_us: int | None) -> str:
+    """Return until when a token or link can be used, or since when it cannot any more."""
+    return f"revoked on {day_text(revoked_us)}" if revoked_us else f"expires: {day_text(expires_us)}"

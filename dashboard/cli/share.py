@@ -13,7 +13,9 @@ from dashboard.cli.console import (
     changing_accounts,
     day_text,
     print_done,
+    print_list,
     scope_of_words,
+    validity_text,
 )
 from metrics.terminal import print_line
 
@@ -71,19 +73,16 @@ def add(
 @click.pass_obj
 def list_all(context: CliContext, as_json: bool) -> None:
     """List the links without their secrets, and when each was last used."""
-    import json
-    from dataclasses import asdict
-
     from dashboard.access.database import read_access
     from dashboard.sharing.links import list_shares
 
     with read_access(accounts_path(context.root)) as connection:
         shares = list_shares(connection)
     if as_json:
-        click.echo(json.dumps([asdict(one) | {"scope": str(one.scope)} for one in shares], indent=2))
+        print_list(shares)
         return
     for one in shares:
-        state = f"revoked on {day_text(one.revoked_us)}" if one.revoked_us else f"expires: {day_text(one.expires_us)}"
+        state = validity_text(one.expires_us, one.revoked_us)
         limit = "" if one.scope.is_whole else f" of {one.scope}"
         print_line(f"{one.id}  {one.label}: {one.target}{limit}; {state}; last used: {day_text(one.used_us)}")
     if not shares:

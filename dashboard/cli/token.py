@@ -14,7 +14,9 @@ from dashboard.cli.console import (
     changing_accounts,
     day_text,
     print_done,
+    print_list,
     scope_of_words,
+    validity_text,
 )
 from metrics.terminal import print_line
 
@@ -61,19 +63,16 @@ def add(context: CliContext, label: str, kind: str, days: int | None, words: tup
 @click.pass_obj
 def list_all(context: CliContext, as_json: bool) -> None:
     """List the tokens without their secrets, and when each was last used."""
-    import json
-    from dataclasses import asdict
-
     from dashboard.access.database import read_access
     from dashboard.access.tokens import list_tokens
 
     with read_access(accounts_path(context.root)) as connection:
         tokens = list_tokens(connection)
     if as_json:
-        click.echo(json.dumps([asdict(one) | {"scope": str(one.scope)} for one in tokens], indent=2))
+        print_list(tokens)
         return
     for one in tokens:
-        state = f"revoked on {day_text(one.revoked_us)}" if one.revoked_us else f"expires: {day_text(one.expires_us)}"
+        state = validity_text(one.expires_us, one.revoked_us)
         limit = "" if one.scope.is_whole else f", sees {one.scope}"
         print_line(f"{one.id}  {one.label} ({one.kind}{limit}); {state}; last used: {day_text(one.used_us)}")
     if not tokens:

@@ -14,6 +14,7 @@ from dashboard.cli.console import (
     changing_accounts,
     day_text,
     print_done,
+    print_list,
     read_password,
     scope_of_words,
 )
@@ -117,16 +118,13 @@ def off(context: CliContext, name: str, as_json: bool) -> None:
 @click.pass_obj
 def list_accounts(context: CliContext, as_json: bool) -> None:
     """List the accounts with their roles."""
-    import json
-    from dataclasses import asdict
-
     from dashboard.access.database import read_access
     from dashboard.access.users import list_users
 
     with read_access(accounts_path(context.root)) as connection:
         users = list_users(connection)
     if as_json:
-        click.echo(json.dumps([asdict(one) | {"scope": str(one.scope)} for one in users], indent=2))
+        print_list(users)
         return
     for one in users:
         state = "" if one.disabled_us is None else f", disabled on {day_text(one.disabled_us)}"
