@@ -64,6 +64,8 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         super().__init__(server, sock, addr, adj, map=map)
         #: When the request that is arriving began; None between two requests.
         self.arriving_since: float | None = time.monotonic()
+        #: Since when bytes of an answer wait for the client, by the clock of `last_activity`; None if none wait.
+        self.waiting_since: float | None = None
         own = [channel for channel in others if channel.addr[0] == addr[0]]
         crowd = own if len(own) >= MAX_PER_CLIENT else others if len(others) >= MAX_CONNECTIONS else []
         if client is None:  # not from where TLS ends: another program of this machine
@@ -91,7 +93,11 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         The server's loop calls this for each connection, at least once a second.
         """
         late = self.arriving_since is not None and time.monotonic() - self.arriving_since > REQUEST_S
-        stalled = self.total_outbufs_len and time.time() - self.last_activity > STALLED_S
+        if not self.total_outbufs_len:
+            self.waiting_since = None
+        elif self.waiting_since is None:  # not `last_activity`: the request may have queued for long
+            self.waiting_since = time.time()
+        stalled = self.waiting_since and time.time() - max(self.waiting_since, self.last_activity) > STALLED_S
         if self.connected and ((late and self.is_idle()) or stalled):
             self.handle_close()
         return bool(self.connected and super().readable())
