@@ -9,7 +9,8 @@ and why; rows are only added. `notification` is the outbox of messages to people
 each of their targets was told of, and `notify_target` the targets. `schedule`, `tick` and `arrival` belong to feeds
 whose files are expected: the rule, its judged due moments, and the times at which files arrived. `workspace` holds
 the ids of the workspace. `parity_file` and `parity_difference` hold what comparisons of two sides found. `route_change`
-holds the changes of the routes of feeds, and `file_sender` the side that each of their files was given to.
+holds the changes of the routes of feeds, and `file_sender` the side that each of their files was given to. `pickup`
+holds the files that are fetched from partners' places, and `pickup_place` whether these places work.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ import sqlalchemy as sa
 from metrics.events import OUTCOMES
 from poc.errors import LedgerDamaged
 from poc.ledger.presence import keep_old_version, older_release_locked_out
-from poc.ledger.tables import notifications, parity, route, schedules
+from poc.ledger.tables import notifications, parity, pickup, route, schedules
 from poc.ledger.tables.metadata import METADATA
 
 #: Stored in SQLite's `user_version`; a ledger with a higher one is from a newer release.
-VERSION = 6
+VERSION = 7
 
 #: The modules of further tables, by topic; importing one adds its tables to `METADATA`.
-TOPICS = (notifications, parity, route, schedules)
+TOPICS = (notifications, parity, pickup, route, schedules)
 
 EXCHANGE = sa.Table(
     "exchange",
