@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from poc.formats.header import ExpectedFields
     from poc.formats.parsed_block import Faults
 
-#: Rows of a batch, and bytes that are read at once.
-BATCH_ROWS, BUFFER_BYTES = 1 << 16, 1 << 20
-
 #: How moments are written; a zone is written as its offset.
 DATE, TIME, MOMENT, ZONED = "%Y-%m-%d", "%H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f%:z"
 
@@ -49,13 +46,11 @@ class ParquetSource:
 
     def open(self, source: IO[bytes]) -> CellTable:
         """Open a file. Raises ContractBreach for a damaged one, and for a type that has no text."""
-        from pyarrow import parquet
+        from poc.formats.parquet_sizes import batch_rows, open_parquet
 
         source.seek(0)
         try:
-            file = parquet.ParquetFile(
-                source, page_checksum_verification=True, buffer_size=BUFFER_BYTES, pre_buffer=False
-            )
+            file = open_parquet(source)
             schema = file.schema_arrow
         except (pa.ArrowException, OSError, ValueError) as error:
             raise unreadable(error) from error
@@ -65,11 +60,15 @@ class ParquetSource:
             kind = schema.field(name).type
             if pa.types.is_nested(kind):
                 raise ContractBreach(BROKEN, f"the column {name!r} is a {kind}, which is no single value")
-        return CellTable(labels, columns, self._blocks(file, columns))
+        try:
+            rows = batch_rows(file, source, columns)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise unreadable(error) from error
+        return CellTable(labels, columns, self._blocks(file, columns, rows))
 
-    def _blocks(self, file: pa.parquet.ParquetFile, columns: tuple[str, ...]) -> Iterator[CellBlock]:
+    def _blocks(self, file: pa.parquet.ParquetFile, columns: tuple[str, ...], rows: int) -> Iterator[CellBlock]:
         first_row = 1
-        batches = file.iter_batches(batch_size=BATCH_ROWS, columns=list(columns), use_threads=False)
+        batches = file.iter_batches(batch_size=rows, columns=list(columns), use_threads=False)
         while True:
             try:
                 batch = next(batches, None)

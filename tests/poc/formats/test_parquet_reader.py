@@ -157,3 +157,16 @@ def test_moments_in_a_zone_without_rules_are_in_utc(read, expected, zone):
     parquet.write_table(pa.table({"a": pa.array([0], pa.timestamp("us", zone))}), file)
     valid, _, _ = read(file.getvalue(), expected(names=("a",)), format="parquet")
     assert valid == [(1, "1970-01-01T00:00:00+00:00")]
+
+
+def test_a_value_that_is_stored_once_and_stands_in_every_row_takes_bounded_memory(make_feed, expected):
+    """A batch has as many rows as its longest values allow; a file of 1 KB could have gigabytes in one else."""
+    rows, size_bytes = 1 << 14, 1 << 20
+    values = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array(["x" * size_bytes]))
+    file = io.BytesIO()
+    parquet.write_table(pa.table({"a": values}), file, compression="zstd")
+    assert file.tell() < 10_000
+    batches = make_reader(make_feed(format="parquet"), expected(names=("a",))).read(file)
+    batch = next(batches)
+    assert 0 < batch.rows.height * size_bytes <= 256 << 20
+    batches.close()
