@@ -159,12 +159,19 @@ def test_moments_in_a_zone_without_rules_are_in_utc(read, expected, zone):
     assert valid == [(1, "1970-01-01T00:00:00+00:00")]
 
 
-def test_a_value_that_is_stored_once_and_stands_in_every_row_takes_bounded_memory(make_feed, expected):
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"use_dictionary": False, "column_encoding": {"a": "DELTA_BYTE_ARRAY"}}],
+    ids=["dictionary", "same beginning"],
+)
+def test_a_value_that_is_stored_once_and_stands_in_every_row_takes_bounded_memory(make_feed, expected, options):
     """A batch has as many rows as its longest values allow; a file of 1 KB could have gigabytes in one else."""
-    rows, size_bytes = 1 << 14, 1 << 20
+    rows, size_bytes = 1 << 9, 1 << 20
     values = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array(["x" * size_bytes]))
     file = io.BytesIO()
-    parquet.write_table(pa.table({"a": values}), file, compression="zstd")
+    parquet.write_table(
+        pa.table({"a": values.cast(pa.string()) if options else values}), file, compression="zstd", **options
+    )
     assert file.tell() < 10_000
     batches = make_reader(make_feed(format="parquet"), expected(names=("a",))).read(file)
     batch = next(batches)
