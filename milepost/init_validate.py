@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from milepost.context import WorkspaceContext
     from poc.ledger.workspace_id import PlaceDecision
-    from poc.validation.places import TriedPlace
+    from poc.validation.try_destinations import TriedDestination
 
 
 @click.command()
@@ -181,14 +181,14 @@ def grade_notes(root: Path) -> tuple[str, ...]:
     return log_notes(milestones) if settings.import_ else ()
 
 
-def places_tried(root: Path, environ: Mapping[str, str]) -> list[TriedPlace]:
+def places_tried(root: Path, environ: Mapping[str, str]) -> list[TriedDestination]:
     """Return what came of trying the places of the partners whose files can be read."""
     from poc.config.workspace import load_workspace
     from poc.errors import BadInput
-    from poc.validation.places import try_places
+    from poc.validation.try_destinations import try_destinations
 
     try:
-        return try_places(load_workspace(root), environ)
+        return try_destinations(load_workspace(root), environ)
     except BadInput:  # the settings have mistakes, which are among the problems
         return []
 

@@ -2,6 +2,7 @@
 
 ExchangeError              base; never raised itself
 ├── BadInput               correct the named file, key or name and call again (exit 2)
+│   └── PlaceRefused       a partner's place refuses: correct what the message names
 ├── ContractBreach         the file breaks the contract: correct either, hand the file in again (exit 3)
 ├── DeliveryFailed         the partner did not accept the delivery: hand the file in again (exit 4)
 ├── MonolithFailed         the monolith's command did not exchange the file: see its output, call again (exit 4)
@@ -9,6 +10,7 @@ ExchangeError              base; never raised itself
 ├── LedgerDamaged          restore the named ledger or move it away; nothing was changed (exit 2)
 ├── TryLater               another program holds a resource: call again later (exit 75)
 │   ├── FileBusy           this file alone; FileStillChanging: it changes while it is read
+│   ├── PlaceUnavailable   a partner's place alone: it cannot be reached or does not answer in time
 │   └── LeaseLost          this feed alone: another process exchanges its files
 ├── Unbalanced             a bug of Milepost: an account does not add up; nothing else was done (exit 1)
 └── UnexpectedError        a bug of Milepost: report it; the other exchanges go on (exit 1)
@@ -39,6 +41,18 @@ class BadInput(ExchangeError):
     def __init__(self, message: str, mistakes: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.mistakes = tuple(mistakes) or (message,)
+
+
+class PlaceRefused(BadInput):
+    """A partner's place refuses, and will again until a person corrects something.
+
+    `code` says what: `host-key` (the server's key is unknown or has changed), `sign-in`, `rights`, `tls`, `clock`,
+    `path`, `extra` (a package is not installed) or `settings`.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class ContractBreach(ExchangeError):
@@ -116,6 +130,19 @@ class FileBusy(TryLater):
 
 class FileStillChanging(FileBusy):
     """A file changes while it is read."""
+
+
+class PlaceUnavailable(TryLater):
+    """A partner's place cannot be used now.
+
+    `code` says why: `host` (unknown name), `connection` (refused or lost), `timeout`, `folder` (missing), `disk-full`
+    or `server`. With `unknown`, the last step may have had its effect: look before it is repeated.
+    """
+
+    def __init__(self, code: str, message: str, *, unknown: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.unknown = unknown
 
 
 class LeaseLost(TryLater):

@@ -1,4 +1,4 @@
-"""Try the places of the partners: whether their addresses answer, and their folders can be written. Sends no data."""
+"""Try the destinations of the partners: whether addresses answer and folders can be written. Sends no data."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ TURNED_AWAY = frozenset({401, 403, 407, 410})
 
 
 @dataclass(frozen=True, slots=True)
-class TriedPlace:
-    """The place of one feed, what came of trying it, and whether that is a problem."""
+class TriedDestination:
+    """The destination of one feed, what came of trying it, and whether that is a problem."""
 
     partner: str
     feed: str
@@ -37,36 +37,36 @@ class TriedPlace:
     is_problem: bool
 
 
-def try_places(workspace: Workspace, environ: Mapping[str, str]) -> list[TriedPlace]:
-    """Try the places of all feeds, several at once: an address by OPTIONS, a folder by a hidden file."""
+def try_destinations(workspace: Workspace, environ: Mapping[str, str]) -> list[TriedDestination]:
+    """Try the destinations of all feeds, several at once: an address by OPTIONS, a folder by a hidden file."""
     feeds = workspace.select_feeds(None)
     with new_session() as session, ThreadPoolExecutor(AT_ONCE, thread_name_prefix="try") as pool:
-        return list(pool.map(lambda feed: try_place(workspace, feed[0], feed[1], session, environ), feeds))
+        return list(pool.map(lambda feed: try_destination(workspace, feed[0], feed[1], session, environ), feeds))
 
 
-def try_place(
+def try_destination(
     workspace: Workspace, partner: str, feed: str, session: HttpSession, environ: Mapping[str, str]
-) -> TriedPlace:
-    """Try the place of one feed."""
+) -> TriedDestination:
+    """Try the destination of one feed."""
     settings = workspace.partners[partner].endpoint
     if settings.folder is not None:
         folder = workspace.root / settings.folder
-        return TriedPlace(partner, feed, str(folder), *try_folder(folder))
+        return TriedDestination(partner, feed, str(folder), *try_folder(folder))
     place = settings.delivery_url(partner, feed, workspace.get_feed(partner, feed)[1].path)
     try:
         endpoint = prepare_feed(workspace, partner, feed, HIGHEST_LEVEL, session, environ=environ).endpoint
     except BadInput as error:
-        return TriedPlace(partner, feed, place, str(error), True)
+        return TriedDestination(partner, feed, place, str(error), True)
     assert isinstance(endpoint, HttpEndpoint)  # noqa: S101 (a partner without a folder has an address)
     try:
         status = endpoint.ask()
     except DeliveryFailed as error:
-        return TriedPlace(partner, feed, place, str(error).removeprefix(f"{place}: "), True)
+        return TriedDestination(partner, feed, place, str(error).removeprefix(f"{place}: "), True)
     if status in TURNED_AWAY:
-        return TriedPlace(partner, feed, place, f"turns us away with {status}; see `secret_headers`", True)
+        return TriedDestination(partner, feed, place, f"turns us away with {status}; see `secret_headers`", True)
     if status >= 500:
-        return TriedPlace(partner, feed, place, f"answers {status}: the partner has a problem of its own", True)
-    return TriedPlace(partner, feed, place, f"answers, with {status} to OPTIONS", False)
+        return TriedDestination(partner, feed, place, f"answers {status}: the partner has a problem of its own", True)
+    return TriedDestination(partner, feed, place, f"answers, with {status} to OPTIONS", False)
 
 
 def try_folder(folder: Path) -> tuple[str, bool]:

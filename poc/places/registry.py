@@ -1,0 +1,35 @@
+"""Schemes of places: each is one module, imported when a place of that scheme is opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from poc.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from poc.config.place import PlaceConfig
+    from poc.places.place import Place
+
+
+def open_place(settings: PlaceConfig, environ: Mapping[str, str], root: Path) -> Place:  # noqa: ARG001 (for places with secrets)
+    """Return a place, which connects at its first verb.
+
+    Args:
+        settings: the settings of the place.
+        environ: the environment in which secrets are looked up.
+        root: the workspace, to which paths are relative.
+
+    Raises:
+        BadInput: a secret or a file is missing, the extra that the scheme needs is not installed, or the scheme is
+            unknown.
+    """
+    match settings.scheme:
+        case "":
+            from poc.places.folder import FolderPlace
+
+            return FolderPlace(root / settings.url)
+        case _:
+            raise BadInput(f"{settings.url}: Milepost has no places of the scheme {settings.scheme!r} yet")
