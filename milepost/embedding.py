@@ -84,7 +84,7 @@ def exchange_file(
 
     from poc.config.workspace import load_workspace
     from poc.ledger.lease import exclusive_feed
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.service.single_file import exchange_one
     from poc.transports.hand_in import copy_into_inbox
 

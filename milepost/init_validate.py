@@ -70,7 +70,7 @@ def init(folder: Path, new_ledger: bool, new_id: bool, moved: bool, as_json: boo
 def replace_ledger(root: Path) -> str:
     """Make an empty ledger in the place of one that is lost, and return what follows from it."""
     from poc.config.workspace import load_workspace
-    from poc.ledger.ledger import create_ledger
+    from poc.ledger.opening import create_ledger
 
     ledger = load_workspace(root).ledger
     create_ledger(ledger)
@@ -80,7 +80,7 @@ def replace_ledger(root: Path) -> str:
 def settle_place(root: Path, decision: PlaceDecision) -> str:
     """Record where a workspace is now, as a person decided about its id, and return what follows from it."""
     from poc.config.workspace import load_workspace
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
 
     open_ledger(load_workspace(root).ledger, decision=decision).close()
     if decision == "moved":

@@ -49,7 +49,7 @@ def read_migration(workspace: Workspace, now: datetime) -> MigrationState:
     from dashboard.migration_state import MigrationState
     from dashboard.service_state import ServiceUnreadable
     from poc.cli.migration.route_acts import feeds_with_route, list_routes
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.parity.compared_days import compared_days
     from poc.route.route_store import read_changes
 
@@ -81,7 +81,7 @@ def read_feed_migration(workspace: Workspace, partner: str, feed: str, now: date
     from dashboard.migration_state import FeedMigration
     from dashboard.service_state import ServiceUnreadable
     from poc.cli.migration.route_acts import feeds_with_route, show_route
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.parity.compared_days import compared_days
     from poc.route.route_store import read_changes
 

@@ -16,7 +16,7 @@ def list_held(context: WorkspaceContext) -> list[HeldExchange]:
     from contextlib import closing
 
     from dashboard.repairs import HeldExchange, NotReadable
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.ledger.queries import quarantined_exchanges
 
     with expected_errors_as(NotReadable):

@@ -127,7 +127,7 @@ def background_jobs(
     from metrics.store.database import open_store
     from milepost.digest import make_digest_job
     from poc.alerts.read_ledger import open_ledger_read_only
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.logs.alert_log import AlertLog
     from poc.maintenance.retention import tidy
     from poc.notify.notifier import Notifier

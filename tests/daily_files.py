@@ -13,7 +13,7 @@ from metrics.store.database import open_store
 from metrics.store.retention import remove_old_runs
 from poc.config.scaffold import AIRLINES, KEEP, create_workspace
 from poc.config.workspace import load_workspace
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.maintenance.retention import tidy
 from poc.service.inbox_run import run_inbox
 from tests.flights_feed import HEADER, ROW

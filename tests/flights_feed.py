@@ -8,7 +8,7 @@ from poc.config.partner import Feed, RetrySchedule
 from poc.contract import contract
 from poc.formats.record_splitter import Sizes
 from poc.formats.registry import make_encoder, make_reader
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.mapping.expressions import literal_fields
 from poc.pipeline.prepared_feed import PreparedFeed
 from poc.pipeline.small_file import make_small_file_path

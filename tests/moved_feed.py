@@ -16,7 +16,7 @@ from metrics.events import SpoolRecorder
 from milepost.cli import main
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.route.route_store import RouteChange, add_change, read_changes
 from poc.route.stages import Position
 from poc.service.inbox_run import run_inbox

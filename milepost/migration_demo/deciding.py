@@ -86,7 +86,7 @@ class Decisions:
     def _mark_as_arrived(self) -> None:
         """Say of what was not confirmed that the partner has it, as a person does who has asked."""
         from poc.cli.acts import mark_as_arrived
-        from poc.ledger.ledger import open_ledger
+        from poc.ledger.opening import open_ledger
         from poc.ledger.queries import unconfirmed_requests
 
         with closing(open_ledger(self._context.workspace.ledger)) as ledger:

@@ -21,7 +21,7 @@ def count_outcome(
 ) -> dict[str, Any]:
     """Return the figures of the demo, from the ledger and from what the partners hold."""
     from poc.cli.migration.route_acts import feeds_with_route
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.parity.store import compared_files
     from poc.route.counts import monolith_counts, service_counts
     from poc.route.route_store import read_changes, read_route

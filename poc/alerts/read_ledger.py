@@ -9,14 +9,17 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from poc.errors import LedgerDamaged
-from poc.ledger.database import Statements, translate_database_errors
-from poc.ledger.ledger import Ledger
-from poc.ledger.presence import is_empty, refuse_lost_ledger
 from poc.ledger.schema import VERSION
+from poc.ledger.sqlite.connection import translate_database_errors
+from poc.ledger.sqlite.presence import is_empty, refuse_lost_ledger
+from poc.ledger.sqlite.store import SqliteLedger
+from poc.ledger.statements import Statements
 from poc.ledger.workspace_id import check_place, load_ids
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from poc.ledger.ledger import Ledger
 
 #: Seconds to wait for another program that has the ledger locked: a monitor waits ten seconds at most.
 LOCK_TIMEOUT_S = 3.0
@@ -48,4 +51,4 @@ def open_ledger_read_only(path: Path) -> Ledger | None:
         with engine.connect() as connection:
             ids = load_ids(connection)
             check_place(connection, path)
-        return Ledger(engine, path, ids, threading.Lock(), Statements(engine.dialect))
+        return SqliteLedger(engine, path, ids, threading.Lock(), Statements(engine.dialect))

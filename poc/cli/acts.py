@@ -25,7 +25,7 @@ def release(context: CliContext, partner: str, now_us: int) -> Done:
         TryLater, LedgerDamaged: the ledger cannot be used.
     """
     from poc.delivery.outbox_actions import release_partner
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.retries.partner_state import check_partner, partner_states
 
     workspace = context.workspace
@@ -48,7 +48,7 @@ def resend(context: CliContext, target: str | None, now_us: int) -> Done:
         TryLater, LedgerDamaged: the ledger cannot be used.
     """
     from poc.delivery.outbox_actions import resend_all
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.retries.partner_state import partner_states
 
     workspace = context.workspace

@@ -38,8 +38,8 @@ def exclusive_exchange(context: CliContext, exchange: str) -> Iterator[tuple[Led
     Raises BadInput, TryLater, LedgerDamaged.
     """
     from poc.ledger.lease import exclusive_feed
-    from poc.ledger.ledger import open_ledger
     from poc.ledger.lookup import find_by_prefix
+    from poc.ledger.opening import open_ledger
 
     with closing(open_ledger(context.workspace.ledger)) as ledger:
         entry = find_by_prefix(ledger, exchange)

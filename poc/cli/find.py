@@ -33,8 +33,8 @@ def find(context: CliContext, text: str, as_json: bool) -> None:
 
     from poc.errors import BadInput
     from poc.exchanges.file_search import MAX_EXCHANGES, search_files
-    from poc.ledger.ledger import open_ledger
-    from poc.ledger.presence import refuse_lost_ledger
+    from poc.ledger.opening import open_ledger
+    from poc.ledger.sqlite.presence import refuse_lost_ledger
 
     workspace = context.workspace
     refuse_lost_ledger(workspace.ledger)

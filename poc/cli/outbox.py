@@ -27,7 +27,7 @@ def outbox() -> None:
 @click.pass_obj
 def list_requests(context: CliContext, as_json: bool) -> None:
     """List the requests that are reserved and not confirmed."""
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.ledger.queries import unconfirmed_requests
 
     with closing(open_ledger(context.workspace.ledger)) as ledger:

@@ -45,7 +45,7 @@ def list_partners(context: CliContext, as_json: bool) -> None:
     """
     from datetime import UTC, datetime
 
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.retries.partner_state import partner_states
 
     with closing(open_ledger(context.workspace.ledger)) as ledger:

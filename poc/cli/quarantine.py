@@ -30,7 +30,7 @@ def quarantine() -> None:
 @click.pass_obj
 def list_rows(context: CliContext, feed: str | None, as_json: bool) -> None:
     """List the exchanges that have rows in quarantine."""
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.ledger.queries import quarantined_exchanges
 
     with closing(open_ledger(context.workspace.ledger)) as ledger:
@@ -63,8 +63,8 @@ def show(context: CliContext, exchange: str, rows: int, as_json: bool) -> None:
     """
     from itertools import islice
 
-    from poc.ledger.ledger import open_ledger
     from poc.ledger.lookup import find_by_prefix
+    from poc.ledger.opening import open_ledger
     from poc.ledger.queries import redelivery_notes
     from poc.quarantine.export_encoding import exchange_codec
     from poc.quarantine.store import QuarantineStore
@@ -111,8 +111,8 @@ def export(context: CliContext, exchange: str, out: Path | None, as_json: bool) 
     spreadsheet would change them, and might run a cell that begins with `=` as a formula.
     """
     from poc.errors import BadInput
-    from poc.ledger.ledger import open_ledger
     from poc.ledger.lookup import find_by_prefix
+    from poc.ledger.opening import open_ledger
     from poc.quarantine.export import export_rows
     from poc.quarantine.export_encoding import exchange_codec
     from poc.quarantine.store import QuarantineStore

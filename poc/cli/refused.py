@@ -31,7 +31,7 @@ def refused() -> None:
 @click.pass_obj
 def list_refused(context: CliContext, feed: str | None, with_settled: bool, as_json: bool) -> None:
     """List the refused files that need a person, newest first, each with its reason."""
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.ledger.queries import refused_files
 
     with closing(open_ledger(context.workspace.ledger)) as ledger:

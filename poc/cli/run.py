@@ -250,7 +250,7 @@ def due_later(workspace: Workspace, feed: str | None) -> int:
     """Return the number of exchanges of these feeds that resume by themselves later."""
     from contextlib import closing
 
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.ledger.queries import unfinished_exchanges
 
     feeds = workspace.select_feeds(feed)

@@ -160,9 +160,9 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
     from contextlib import closing, suppress
 
     from poc.alerts.open_alerts import read_open_alerts
-    from poc.ledger.ledger import open_ledger
-    from poc.ledger.presence import refuse_lost_ledger
+    from poc.ledger.opening import open_ledger
     from poc.ledger.queries import exchange_totals, quarantined_exchanges, redeliveries, unfinished_exchanges
+    from poc.ledger.sqlite.presence import refuse_lost_ledger
     from poc.maintenance.held_files import held_files
     from poc.notify.notification_store import failing_targets
     from poc.retries.partner_state import breaker_states

@@ -114,7 +114,7 @@ def remove_stray_files(ledger: Ledger) -> None:
     An attempt that works has its feed's lease from before it makes its file until after that commit. So the files are
     listed first, and left where any process has a lease then. Raises TryLater, LedgerDamaged.
     """
-    folder = ledger.path.parent / "outbox"
+    folder = ledger.folder / "outbox"
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     if names and not is_any_feed_held(ledger):
         for name in names:

@@ -103,7 +103,7 @@ class Outbox:
 
     @property
     def _folder(self) -> Path:
-        return self._ledger.path.parent / "outbox"
+        return self._ledger.folder / "outbox"
 
     def add(self, request: OutboundRequest) -> None:
         """Add a request; `reserve` writes it to the ledger."""
@@ -286,7 +286,7 @@ def remove_unused_files(ledger: Ledger, feed: tuple[str, str]) -> None:
 
     Call it under the lease of the feed, before an exchange. Raises TryLater, LedgerDamaged.
     """
-    folder = ledger.path.parent / "outbox"
+    folder = ledger.folder / "outbox"
     for key in {path.name.partition(".")[0] for path in folder.iterdir()} if folder.is_dir() else ():
         entry = ledger.get(key)
         if entry is not None and (entry.partner, entry.feed) == feed:

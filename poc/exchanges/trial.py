@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from poc.batch import ROW
 from poc.exchanges.exchange import exchange
-from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import received_before
-from poc.ledger.presence import marked_id
+from poc.ledger.opening import open_ledger
+from poc.ledger.workspace_id import marked_id
 from poc.transports.http import HttpEndpoint
 
 if TYPE_CHECKING:

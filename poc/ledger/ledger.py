@@ -1,74 +1,74 @@
 """The ledger: which files were received, how each exchange ended, and what is still to be done.
 
-SQLite in WAL mode. Tables and statements are SQLAlchemy Core; those that every exchange needs are compiled once and
-run on the driver's own connection, which takes a tenth of the time. A file is identified by its sha256, not its name.
-An attempt is committed before any row of the file is sent, and again when it ends; a run that dies between the two
-leaves an open entry, which the next run resumes.
+Tables and statements are SQLAlchemy Core; those that every exchange needs are compiled once and run on the driver's own
+connection, which takes a tenth of the time. What differs between the databases is in `poc.ledger.sqlite.store` and
+`poc.ledger.postgres.store`. A file is identified by its sha256, not its name. An attempt is committed before any row of
+the file is sent, and again when it ends; a run that dies between the two leaves an open entry, which the next run
+resumes.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import threading
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from poc.errors import BadInput, LedgerDamaged, TryLater
-from poc.ledger.database import (
-    SYNC_FULL,
-    SYNC_NORMAL,
-    Statements,
-    WaitingChanges,
-    new_engine,
-    translate_database_errors,
-    use_write_ahead_log,
-)  # fmt: skip
+from poc.errors import LedgerDamaged, TryLater
 from poc.ledger.exchange_record import INSERT_EXCHANGE, SELECT_EXCHANGE, UPDATE_EXCHANGE, ExchangeRecord, record_of
-from poc.ledger.presence import OpenedFile, create_file, move_lost_ledger, refuse_lost_ledger, write_marker
-from poc.ledger.schema import create_or_upgrade
-from poc.ledger.workspace_id import identify_workspace
+from poc.ledger.statements import WaitingChanges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
+    from typing import Self
 
-    from poc.ledger.workspace_id import PlaceDecision, WorkspaceIds
+    from poc.ledger.statements import Statements
+    from poc.ledger.workspace_id import WorkspaceIds
+    from poc.ledger_address import LedgerAddress
 
 #: Seconds to wait for another program's write before TryLater is raised.
 LOCK_TIMEOUT_S = 10.0
 
 
-class Ledger:
+class Ledger(ABC):
     """One connection to the ledger database, for one thread.
 
-    The connections of a process share `writer`: threads wait for one another in turn, where SQLite would let them poll.
     A connection may be guarded: nothing is committed, and nothing is to be sent, when its guard raises an error.
+
+    Args:
+        engine: makes the connection.
+        address: where the ledger is, as `open_ledger` takes it.
+        folder: the folder beside which the workspace keeps its files: `var`.
+        ids: the ids of the workspace.
+        statements: the compiled statements of the process.
     """
 
+    #: The errors of the database's driver.
+    driver_error: type[Exception]
+
+    #: Whether SQL texts name their parameters `?1`, `?2`, ...; otherwise each `%s` takes the next value.
+    has_numbered_parameters: bool
+
     def __init__(
-        self, engine: sa.Engine, path: Path, ids: WorkspaceIds, writer: threading.Lock, statements: Statements
+        self, engine: sa.Engine, address: LedgerAddress, folder: Path, ids: WorkspaceIds, statements: Statements
     ) -> None:
-        self.path, self.ids = path, ids
+        self.address, self.folder, self.ids = address, folder, ids
         self.connection = engine.connect()
         self.guard: Callable[[], None] | None = None
         self._engine = engine
-        driver = self.connection.connection.dbapi_connection
-        assert driver is not None  # noqa: S101 (open until `close`; tells the type checker)
-        self._driver = driver
-        self._statements, self._writer = statements, writer
+        self._driver = driver_of(self.connection)
+        self._statements = statements
         self._writing = False
         self._joined = False  # commits are joined to one
         self._waiting = WaitingChanges()
         self._waits_for_disk: bool | None = None  # as set while commits are joined
-        driver.execute("PRAGMA user_version").fetchall()  # opens the write-ahead log, if it is not open yet
-        self._file = OpenedFile(path)
 
-    def sibling(self) -> Ledger:
+    @abstractmethod
+    def sibling(self) -> Self:
         """Return a connection for another thread, which its caller closes. Raises TryLater, LedgerDamaged."""
-        with translate_database_errors(str(self.path)):
-            return Ledger(self._engine, self.path, self.ids, self._writer, self._statements)
 
     def execute(self, statement: sa.ClauseElement, *values: Mapping[str, object]) -> list[Any]:
         """Execute a statement once for each of `values`, and return the rows of a query.
@@ -95,12 +95,11 @@ class Ledger:
         if isinstance(statement, sa.UpdateBase):
             self._begin_writing()
         try:
-            cursor = self._driver.execute(text, rows[0]) if len(rows) == 1 else self._driver.executemany(text, rows)
-            result: list[Any] = cursor.fetchall()
-        except sqlite3.DatabaseError:
+            result, count = self._execute_rows(text, rows)
+        except self.driver_error:
             with self.reporting_errors():
                 raise
-        if statement is INSERT_EXCHANGE and cursor.rowcount < len(rows):  # its new holder entered one meanwhile
+        if statement is INSERT_EXCHANGE and count < len(rows):  # its new holder entered one meanwhile
             self.check_guard()
             files = values[0]["file"] if len(values) == 1 else f"one of {len(values)} files"
             raise TryLater(f"{files}: another process exchanges it; try again later")
@@ -110,27 +109,29 @@ class Ledger:
         for statement, values in self._waiting.take():
             self._run(statement, values)
 
-    def begin(self) -> None:
-        """Begin a transaction of changes; from now on no other connection changes anything. Raises as `execute`."""
-        self._begin_writing()
-        with self.reporting_errors():
-            self._driver.execute("BEGIN IMMEDIATE")
+    @abstractmethod
+    def _execute_rows(self, text: str, rows: Sequence[Sequence[object]]) -> tuple[list[Any], int]:
+        """Execute SQL once for each of `rows`; return the rows of a query, and how many rows were changed."""
 
-    def _begin_writing(self) -> None:
-        if not self._writing and not self._writer.acquire(timeout=LOCK_TIMEOUT_S):
-            raise TryLater(f"{self.path}: another thread of this process writes to it; try again later")
-        self._writing = True
-
-    def _end_writing(self) -> None:
-        if self._writing:
-            self._writing = False
-            self._writer.release()
-
+    @abstractmethod
     def execute_text(self, text: str, values: Sequence[object]) -> None:
         """Execute the SQL text of a change that is made of many rows. Raises TryLater, LedgerDamaged."""
-        self._begin_writing()
-        with self.reporting_errors():
-            self._driver.execute(text, values)
+
+    @abstractmethod
+    def begin(self, scope: str = "") -> None:
+        """Begin a transaction of changes; no other one that was begun with the same scope runs at the same time.
+
+        In SQLite no other connection changes anything from now on, whatever the scope. In PostgreSQL others change what
+        this one does not; an empty scope excludes none. Raises as `execute`.
+        """
+
+    @abstractmethod
+    def _begin_writing(self) -> None:
+        """Begin a transaction of changes, unless one has begun."""
+
+    @abstractmethod
+    def _end_writing(self) -> None:
+        """Note that a transaction of changes has ended, if one had begun."""
 
     def find(self, partner: str, feed: str, file: str, digest: str) -> ExchangeRecord:
         """Return the entry of a file, identified by its digest; a new one for a new file.
@@ -201,7 +202,7 @@ class Ledger:
         try:
             self.check_guard()
             self._driver.commit()
-        except sqlite3.DatabaseError:
+        except self.driver_error:
             with self.reporting_errors():
                 raise
         except BaseException:
@@ -216,9 +217,9 @@ class Ledger:
         if self.guard is not None:
             self.guard()
 
+    @abstractmethod
     def check_in_place(self) -> None:
         """Raise LedgerDamaged where the ledger's file was deleted or replaced: a commit into it would be lost."""
-        self._file.check()
 
     def check_before_send(self) -> None:
         """Check that what is sent now will be recorded: the ledger is in place, and the guard allows it."""
@@ -234,7 +235,11 @@ class Ledger:
         if self._joined:
             self._waits_for_disk = wait
             return
-        self._driver.execute(SYNC_FULL if wait else SYNC_NORMAL)
+        self._set_waiting(wait)
+
+    @abstractmethod
+    def _set_waiting(self, wait: bool) -> None:
+        """Let the commits of the connection wait for the disk, or not."""
 
     def roll_back(self) -> None:
         """Roll back what was not committed, and make commits wait for the disk again."""
@@ -242,13 +247,13 @@ class Ledger:
             self._driver.rollback()
         finally:
             self._end_writing()
-        self._driver.execute(SYNC_FULL)
+        self._set_waiting(True)
 
     @contextmanager
     def reporting_errors(self) -> Iterator[None]:
         """Translate database errors to errors that name the ledger, and roll back what was not committed."""
         try:
-            with translate_database_errors(str(self.path)):
+            with self._translate_errors():
                 yield
         except (TryLater, LedgerDamaged):
             try:
@@ -258,43 +263,22 @@ class Ledger:
             self.check_in_place()  # SQLite calls a deleted database a failure of the disk
             raise
 
+    @abstractmethod
+    def _translate_errors(self) -> AbstractContextManager[None]:
+        """Translate database errors: TryLater where another attempt may succeed, else LedgerDamaged."""
+
+    @abstractmethod
+    def matches_glob(self, column: sa.ColumnElement[str], pattern: str) -> sa.ColumnElement[bool]:
+        """Return the condition that a text matches a pattern with `*`, `?` and `[...]`, as those of a shell."""
+
     def close(self) -> None:
         """Close the connection; what was not committed is rolled back."""
         self.connection.close()
         self._end_writing()
 
 
-def create_ledger(path: Path) -> None:
-    """Create an empty ledger in the place of one that is lost, as a person decided. Raises as `open_ledger` does."""
-    move_lost_ledger(path)
-    open_ledger(path, replace_lost=True).close()
-
-
-def open_ledger(
-    path: Path, *, replace_lost: bool = False, fixed_id: str | None = None, decision: PlaceDecision = "check"
-) -> Ledger:
-    """Open the ledger at `path`; create it for a new workspace, or with `replace_lost` in the place of a lost one.
-
-    `fixed_id` and `decision` are those of `identify_workspace`.
-
-    Raises:
-        LedgerDamaged: the file is not a ledger, or is from a newer release, or it is lost: missing or empty although
-            there was one before; or it is in another place, and may be a copy; nothing was changed.
-        BadInput: it was not moved, as `decision` says: the original is still there.
-        TryLater: another program has it locked.
-    """
-    if not replace_lost:
-        refuse_lost_ledger(path)
-    create_file(path)
-    engine = new_engine(path, LOCK_TIMEOUT_S)
-    try:
-        with translate_database_errors(str(path)), engine.connect() as connection:
-            create_or_upgrade(connection, str(path))
-        with translate_database_errors(str(path)), engine.connect() as connection:
-            use_write_ahead_log(connection, LOCK_TIMEOUT_S)
-            ids = identify_workspace(connection, path, fixed_id, decision)
-        write_marker(path, ids.current)
-    except (LedgerDamaged, TryLater, BadInput):
-        engine.dispose()
-        raise
-    return Ledger(engine, path, ids, threading.Lock(), Statements(engine.dialect))
+def driver_of(connection: sa.Connection) -> Any:
+    """Return the driver's own connection of an open connection."""
+    driver = connection.connection.dbapi_connection
+    assert driver is not None  # noqa: S101 (open until it is closed; tells the type checker)
+    return driver

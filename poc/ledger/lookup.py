@@ -11,10 +11,10 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from poc.errors import BadInput
-from poc.ledger.database import translate_database_errors
 from poc.ledger.due import due_now
 from poc.ledger.exchange_record import ExchangeRecord
 from poc.ledger.schema import DECISION, EXCHANGE
+from poc.ledger.sqlite.connection import translate_database_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

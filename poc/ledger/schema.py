@@ -15,21 +15,19 @@ holds the files that are fetched from partners' places, and `pickup_place` wheth
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import sqlalchemy as sa
 
 from metrics.events import OUTCOMES
-from poc.errors import LedgerDamaged
-from poc.ledger.presence import keep_old_version, older_release_locked_out
 from poc.ledger.tables import notifications, parity, pickup, route, schedules
 from poc.ledger.tables.metadata import METADATA
 
 #: Stored in SQLite's `user_version`; a ledger with a higher one is from a newer release.
 VERSION = 7
 
+
 #: The modules of further tables, by topic; importing one adds its tables to `METADATA`.
 TOPICS = (notifications, parity, pickup, route, schedules)
+
 
 EXCHANGE = sa.Table(
     "exchange",
@@ -56,10 +54,12 @@ EXCHANGE = sa.Table(
     sqlite_with_rowid=False,
 )
 
+
 #: Finds the unfinished exchanges without reading the whole history.
 UNSETTLED = sa.Index(
     "exchange_unsettled", EXCHANGE.c.outcome, EXCHANGE.c.due_at_us, sqlite_where=EXCHANGE.c.outcome != "done"
 )
+
 
 PARCEL = sa.Table(
     "parcel",
@@ -81,8 +81,10 @@ PARCEL = sa.Table(
     sa.Column("joint", sa.Text, nullable=False, server_default=""),  # the joint request of which this is a part
 )
 
+
 #: Finds the parts of a joint request.
 JOINT_PARTS = sa.Index("parcel_joint", PARCEL.c.joint, sqlite_where=PARCEL.c.joint != "")
+
 
 ASIDE = sa.Table(
     "aside",
@@ -95,6 +97,7 @@ ASIDE = sa.Table(
     sa.Column("sent", sa.LargeBinary),  # the row as it was replayed
     sa.Column("why", sa.Text, nullable=False, server_default=""),
 )
+
 
 BREAKER = sa.Table(
     "breaker",
@@ -110,6 +113,7 @@ BREAKER = sa.Table(
     sa.Column("probe_until_us", sa.Integer),  # set: a probe is under way, at most until then
 )
 
+
 #: `owner` is empty while no process holds the lease; `epoch` counts how often it was taken.
 FEED = sa.Table(
     "feed",
@@ -122,12 +126,14 @@ FEED = sa.Table(
     sa.Column("served_at_us", sa.Integer, nullable=False, server_default="0"),  # when the lease was last taken
 )
 
+
 PACE = sa.Table(
     "pace",
     METADATA,
     sa.Column("partner", sa.Text, primary_key=True),
     sa.Column("next_at_us", sa.Integer, nullable=False),
 )
+
 
 DECISION = sa.Table(
     "decision",
@@ -141,8 +147,10 @@ DECISION = sa.Table(
     sa.Column("next_exchange_id", sa.Text, nullable=False, server_default=""),  # of `redeliver`: the new exchange
 )
 
+
 #: Finds what was decided about an exchange.
 DECISIONS_OF_EXCHANGE = sa.Index("decision_exchange", DECISION.c.exchange_id)
+
 
 #: The current id of the workspace with the place of its ledger, and the ids that older exchanges were recorded under.
 WORKSPACE = sa.Table(
@@ -155,51 +163,3 @@ WORKSPACE = sa.Table(
     sa.Column("device", sa.Integer, nullable=False, server_default="0"),
     sa.Column("inode", sa.Integer, nullable=False, server_default="0"),
 )
-
-#: Refuses leases to releases without that function, or with a lower version: from version 5, ids are made otherwise.
-LEASES_OF_RELEASE = f"""
-CREATE TRIGGER feed_of_release BEFORE UPDATE OF owner ON feed WHEN newer_release_of_milepost() < {VERSION}
-BEGIN SELECT RAISE(ABORT, 'the ledger was upgraded by a newer release of Milepost'); END
-"""
-
-
-def create_or_upgrade(connection: sa.Connection, path: str) -> None:
-    """Create the tables of a new ledger, or upgrade those of an older one, of which a copy is kept, and commit.
-
-    Raises:
-        LedgerDamaged: it is another program's database, or from a newer release; nothing was changed.
-        TryLater: an older release still works with it; nothing was changed.
-    """
-    if connection.exec_driver_sql("PRAGMA user_version").scalar_one() == VERSION:
-        return
-    connection.exec_driver_sql("BEGIN IMMEDIATE")  # the driver does not begin a transaction for DDL by itself
-    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    if version == VERSION:
-        return
-    if version > VERSION:
-        raise LedgerDamaged(f"{path}: version {version}, made by a newer release (this one knows {VERSION})")
-    tables = sa.inspect(connection).get_table_names()
-    if tables and EXCHANGE.name not in tables:
-        raise LedgerDamaged(f"{path}: another program's database (it has {', '.join(tables[:3])}); move it away")
-    with older_release_locked_out(Path(path)):
-        if tables:
-            keep_old_version(Path(path), version)
-        for table in METADATA.sorted_tables:
-            if table.name in tables:
-                _add_missing_columns(connection, table)
-        if tables:
-            UNSETTLED.create(connection, checkfirst=True)
-        METADATA.create_all(connection)
-        JOINT_PARTS.create(connection, checkfirst=True)
-        connection.exec_driver_sql("DROP TRIGGER IF EXISTS feed_of_release")
-        connection.exec_driver_sql(LEASES_OF_RELEASE)
-        connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
-        connection.commit()
-
-
-def _add_missing_columns(connection: sa.Connection, table: sa.Table) -> None:
-    existing = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
-    for column in table.columns:
-        if column.name not in existing:
-            text = sa.schema.CreateColumn(column).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {text}")

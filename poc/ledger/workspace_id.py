@@ -8,6 +8,7 @@ place than the one it recorded, is not opened until a person has decided which o
 from __future__ import annotations
 
 import os
+import re
 import socket
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,8 +18,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
+from metrics.private_files import open_private
 from poc.errors import BadInput, LedgerDamaged
-from poc.ledger.presence import marked_id
 from poc.ledger.schema import EXCHANGE, FEED, WORKSPACE
 
 if TYPE_CHECKING:
@@ -30,6 +31,17 @@ PlaceDecision: TypeAlias = Literal["check", "moved", "new-id", "restored"]
 
 #: The id of a workspace whose exchange ids and keys are the same in every run: that of a replay.
 FIXED_ID = ""
+
+#: File beside the ledger that says that there was one, also after the ledger itself is lost.
+MARKER = "has-ledger.txt"
+
+MARKER_TEXT = """\
+This workspace has a ledger, ledger.db: it knows which files were delivered. If it is missing, restore it;
+`milepost init --new-ledger FOLDER` makes an empty one.
+"""
+
+#: Line of the marker with the id of the workspace, which a new ledger in the place of a lost one gets.
+MARKED_ID = re.compile(r"^Id of the workspace: ([0-9a-f]{32})$", re.MULTILINE)
 
 
 class Place(NamedTuple):
@@ -182,3 +194,27 @@ def is_there(recorded: Place) -> bool:
 def root_of(path: str) -> Path:
     """Return the folder of the workspace of a ledger."""
     return Path(path).parent.parent
+
+
+def write_marker(path: Path, workspace_id: str = "") -> None:
+    """Write the file that says that there is a ledger, with the id of its workspace, unless it is there.
+
+    Raises LedgerDamaged.
+    """
+    marker = path.with_name(MARKER)
+    text = MARKER_TEXT + (f"Id of the workspace: {workspace_id}\n" if workspace_id else "")
+    try:
+        if not marker.exists() or (workspace_id and marked_id(path) != workspace_id):
+            with open(marker, "w", encoding="utf-8", opener=open_private) as file:
+                file.write(text)
+    except OSError as error:
+        raise LedgerDamaged(f"{marker}: cannot be written: {error.strerror}") from error
+
+
+def marked_id(path: Path) -> str:
+    """Return the id of the workspace from the marker beside its ledger; empty where it has none."""
+    try:
+        match = MARKED_ID.search(path.with_name(MARKER).read_text("utf-8", errors="replace"))
+    except OSError:
+        return ""
+    return match[1] if match else ""

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from metrics.events import OUTCOMES
 from poc.errors import BadInput, LedgerDamaged, TryLater
-from poc.ledger.ledger import LOCK_TIMEOUT_S, open_ledger
-from poc.ledger.presence import refuse_lost_ledger
+from poc.ledger.ledger import LOCK_TIMEOUT_S
+from poc.ledger.opening import open_ledger
+from poc.ledger.sqlite.presence import refuse_lost_ledger
 from poc.maintenance.manifest import MANIFEST, Manifest, digest_of, read_manifest
 from poc.maintenance.tree_copy import TreeCopy, is_database
 from poc.transports.folder import sync_folder

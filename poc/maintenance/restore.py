@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from poc.config.workspace import load_workspace
 from poc.errors import BadInput
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.ledger.schema import EXCHANGE, FEED, PARCEL
 from poc.maintenance.backup import FILES, LEDGER, reporting_copy_errors
 from poc.maintenance.held_files import HELD

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from poc.alerts.open_alerts import open_alerts
 from poc.errors import LedgerDamaged, TryLater
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.notify.ledger_watch import LedgerWatch
 from poc.notify.recording import Recording
 from poc.notify.sending import send_due

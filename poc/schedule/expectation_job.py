@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.schedule.expectations import ExpectationJudge
 from poc.schedule.ticks import ARRIVED
 from poc.schedule.wording import format_tick

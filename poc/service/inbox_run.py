@@ -13,8 +13,8 @@ from poc.delivery.body_files import remove_stray_files
 from poc.engine.lanes import Lanes
 from poc.errors import BadInput
 from poc.ledger.lease import LeaseHolder, last_served
-from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import resumable_exchanges
+from poc.ledger.opening import open_ledger
 from poc.pipeline.capabilities import retries_itself
 from poc.retries.circuit_breaker import longest_waits_us
 from poc.service.feed_work import BUSY_WAIT_S, InboxWork

@@ -36,7 +36,7 @@ from poc.errors import BadInput, ExchangeError, UnexpectedError
 from poc.exchanges.exchange import exchange, resume
 from poc.exchanges.file_pass import exchange_files
 from poc.exchanges.joint_resume import resume_together
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.ledger.workspace_id import FIXED_ID
 from poc.pipeline.capabilities import has_capability, retries_itself
 from poc.pipeline.levels import HIGHEST_LEVEL

@@ -14,8 +14,8 @@ from poc.delivery.body_files import remove_stray_files
 from poc.engine.lanes import Lanes
 from poc.errors import BadInput, LedgerDamaged, TryLater
 from poc.ledger.lease import LeaseHolder
-from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import resumable_attempts
+from poc.ledger.opening import open_ledger
 from poc.pipeline.capabilities import resolve_level, retries_itself
 from poc.retries.circuit_breaker import longest_waits_us
 from poc.service.feed_work import InboxWork

@@ -13,7 +13,7 @@ import pytest
 from metrics.events import OUTCOMES, SpoolRecorder
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.ledger.queries import exchange_totals
 from poc.maintenance.backup import make_backup
 from poc.maintenance.restore import restore

@@ -59,7 +59,7 @@ def break_milestones(workspace):
 
 def damage_ledger(workspace):
     """A ledger with overwritten pages."""
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
 
     path = workspace / "var" / "ledger.db"
     ledger = open_ledger(path)

@@ -26,7 +26,7 @@ from poc.cli.operations.check import collect_check
 from poc.config.scaffold import create_workspace
 from poc.config.workspace import load_workspace
 from poc.delivery.outbox_actions import release_partner
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.notify.notifier import tell_people
 from poc.schedule.expectations import ExpectationJudge
 from poc.service import prepared_feeds

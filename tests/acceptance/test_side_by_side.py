@@ -17,7 +17,8 @@ from metrics.events import SpoolRecorder
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.errors import TryLater, UnexpectedError
-from poc.ledger.ledger import LOCK_TIMEOUT_S, open_ledger
+from poc.ledger.ledger import LOCK_TIMEOUT_S
+from poc.ledger.opening import open_ledger
 from poc.ledger.queries import exchange_totals, unconfirmed_requests
 from poc.pipeline import prepared_feed
 from poc.service import prepared_feeds

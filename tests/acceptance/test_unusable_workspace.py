@@ -19,7 +19,7 @@ HOLDS_LEASE = """
 import sys, time
 from pathlib import Path
 from poc.ledger.lease import exclusive_feed
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 with exclusive_feed(open_ledger(Path(sys.argv[1]) / "var/ledger.db"), "UA", "flights"):
     print("held", flush=True)
     time.sleep(600)

@@ -162,7 +162,7 @@ def exchange_once(root: Path, warm: Path, file: Path) -> None:
     """Exchange a small file and a file, and print what the second took; run in a process of its own."""
     from poc.config.workspace import load_workspace
     from poc.exchanges.exchange import exchange
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.pipeline.prepared_feed import prepare_feed
     from poc.transports.http import new_session
 

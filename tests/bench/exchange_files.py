@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ from pathlib import Path
 from migration_rounds import Rounds
 
 from poc.config.workspace import load_workspace
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.route.route_store import RouteChange, add_change
 from poc.route.stages import Position
 from poc.service.inbox_run import run_inbox

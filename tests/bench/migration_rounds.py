@@ -26,7 +26,7 @@ from metrics.events import SpoolRecorder
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.delivery.outbox_actions import resend_all
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.route.moves import Decider, go_back
 from poc.route.route_store import RouteChange, add_change, read_route
 from poc.route.stages import Position

@@ -20,7 +20,7 @@ from milepost.acts import make_doers
 from milepost.cli import main
 from milepost.context import WorkspaceContext
 from milepost.repairs import list_held, read_held
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from tests.browser.conftest import served
 from tests.browser.test_every_page import LOOKS
 

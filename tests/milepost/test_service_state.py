@@ -8,7 +8,7 @@ from dashboard.service_state import BreakerNow, ExpectedFiles, ServiceUnreadable
 from milepost.service_state import read_service_state
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.ledger.schema import BREAKER, EXCHANGE
 from poc.schedule.expectation_job import ExpectationJob
 

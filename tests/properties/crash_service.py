@@ -14,8 +14,8 @@ from poc.config.workspace import load_workspace
 from poc.delivery.outbox_actions import release_partner, settle
 from poc.errors import BadInput
 from poc.exchanges.exchange import resume
-from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import find_by_prefix
+from poc.ledger.opening import open_ledger
 from poc.ledger.queries import exchange_totals, unfinished_exchanges
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.quarantine.archived_file import find_archived_file

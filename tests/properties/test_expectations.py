@@ -19,7 +19,7 @@ import pytest
 
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.schedule.expectation_states import expectation_states
 from poc.schedule.expectations import ExpectationJudge, from_us, to_us
 from poc.schedule.inbox_arrivals import InboxLook

@@ -21,7 +21,7 @@ from poc.exchanges.exchange import exchange
 from poc.exchanges.file_pass import exchange_files
 from poc.exchanges.joint_exchange import JointExchange
 from poc.formats.registry import make_encoder, make_reader
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.ledger.workspace_id import FIXED_ID
 from poc.mapping.expressions import literal_fields
 from poc.pipeline.prepared_feed import PreparedFeed

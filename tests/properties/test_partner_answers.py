@@ -16,8 +16,8 @@ from poc.config.partner import RetrySchedule
 from poc.delivery.outbox_actions import release_partner, resend_all
 from poc.errors import DeliveryFailed
 from poc.exchanges.exchange import exchange, resume
-from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import resumable_exchanges
+from poc.ledger.opening import open_ledger
 from poc.retries.partner_state import partner_states
 from poc.transports.http_outcome import status_failure
 

@@ -31,7 +31,7 @@ parity.add_command(compare_files)
 @click.pass_obj
 def show_status(context: CliContext, as_json: bool) -> None:
     """Show for each feed how many files were compared, and how many differences are unexplained."""
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.parity.feed_parity import parity_state
     from poc.parity.store import compared_feeds
 
@@ -73,7 +73,7 @@ def show_feed(context: CliContext, name: str, since: datetime | None, values: bo
     """Show the differences of a feed by cause and field, what is decided about them, and examples."""
     from datetime import UTC
 
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.parity.dispositions import load_dispositions
     from poc.parity.report import FEED_SIDES, cause_lines, cause_rows, example_rows
     from poc.parity.store import compared_files, read_state
@@ -153,7 +153,7 @@ def accept_differences(
     judged again.
     """
     from metrics.events import SpoolRecorder
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.parity.dispositions import add_disposition, make_disposition
     from poc.parity.feed_parity import parity_state, record_again
 

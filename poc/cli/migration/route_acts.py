@@ -24,7 +24,7 @@ def list_routes(workspace: Workspace, now_us: int) -> list[dict[str, Any]]:
 
     Raises TryLater, LedgerDamaged.
     """
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
 
     feeds = feeds_with_route(workspace)
     if not feeds:
@@ -38,7 +38,7 @@ def show_route(workspace: Workspace, name: str, now_us: int) -> dict[str, Any]:
 
     Raises BadInput, TryLater, LedgerDamaged.
     """
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.route.counts import monolith_counts, service_counts
     from poc.route.file_senders import unsettled_files
     from poc.route.route_store import read_changes, read_route
@@ -77,7 +77,7 @@ def advance_feed(
 
     Raises AdvanceRefused, BadInput, TryLater, LedgerDamaged.
     """
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.route.moves import advance
     from poc.route.parity_states import parity_reader
 
@@ -94,7 +94,7 @@ def back_feed(
     seen: int | None = None,
 ) -> Done:  # fmt: skip
     """Let a feed go back; `seen` as for `advance_feed`. Raises BadInput, TryLater, LedgerDamaged."""
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.route.moves import go_back
 
     workspace = context.workspace
@@ -112,7 +112,7 @@ def hold_feed(
 
     Raises BadInput, TryLater, LedgerDamaged.
     """
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.route.moves import hold
 
     workspace = context.workspace
@@ -127,7 +127,7 @@ def settle_file(
 ) -> Done:
     """Say what became of a file that the monolith is not done with. Raises BadInput, TryLater, LedgerDamaged."""
     from poc.ledger.lease import exclusive_feed
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.route.moves import settle
 
     workspace = context.workspace

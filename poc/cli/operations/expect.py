@@ -126,7 +126,7 @@ def judge_past_days(workspace: Workspace, feed: str | None, first: date, last: d
     from contextlib import closing
     from datetime import UTC, datetime
 
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.schedule.backfill import backfill
     from poc.schedule.tick_store import TickStore
     from poc.schedule.ticks import ARRIVED, LATE, NOT_ARRIVED

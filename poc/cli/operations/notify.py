@@ -61,7 +61,7 @@ def list_notifications(context: CliContext, last: int, as_json: bool) -> None:
     """List the newest notifications with their state: sent, to be sent again, or given up."""
     from contextlib import closing
 
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.notify.notification_store import recent_notifications
 
     with closing(open_ledger(context.workspace.ledger)) as ledger:
@@ -94,7 +94,7 @@ def send_tests(
     """Send a test message to each target, record it, and yield what happened."""
     from contextlib import closing
 
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.notify.messages import test_message
     from poc.notify.notification import NotSent
     from poc.notify.notification_store import add_test

@@ -45,8 +45,8 @@ class HeldRows:
 
 def read_held_rows(context: CliContext, exchange: str, limit: int) -> HeldRows:
     """Return the first held rows of an exchange. Raises BadInput, TryLater, LedgerDamaged."""
-    from poc.ledger.ledger import open_ledger
     from poc.ledger.lookup import find_by_prefix
+    from poc.ledger.opening import open_ledger
     from poc.quarantine.export_encoding import exchange_codec, is_valid
     from poc.quarantine.store import QuarantineStore
 

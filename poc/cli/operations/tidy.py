@@ -25,7 +25,7 @@ def tidy(context: CliContext, dry_run: bool, as_json: bool) -> None:
     from contextlib import closing
     from datetime import UTC, datetime
 
-    from poc.ledger.ledger import open_ledger
+    from poc.ledger.opening import open_ledger
     from poc.maintenance.retention import describe
     from poc.maintenance.retention import tidy as tidy_workspace
 

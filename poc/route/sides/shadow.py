@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from metrics.private_files import open_private
 from poc.capture.bodies import SentBody
 from poc.exchanges.exchange import exchange
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.route.sides.handed_file import DIGITS
 
 if TYPE_CHECKING:

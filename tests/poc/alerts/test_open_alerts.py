@@ -7,7 +7,7 @@ import pytest
 from poc.alerts.open_alerts import SharedAlerts, open_alerts
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.ledger.schema import ASIDE, BREAKER, EXCHANGE
 
 NOW = datetime(2026, 3, 29, 12, tzinfo=UTC)

@@ -4,7 +4,8 @@ from contextlib import closing
 
 from poc.delivery import body_files, outbox
 from poc.delivery.body_files import BodyReader, BodyWriter, remove_stray_files
-from poc.delivery.outbox import OutboundRequest, Outbox
+from poc.delivery.outbound_request import OutboundRequest
+from poc.delivery.outbox import Outbox
 from poc.ledger.lease import LeaseHolder
 
 

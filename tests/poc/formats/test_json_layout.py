@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from poc.formats import jsonl_reader
+from poc.formats import json_layout, jsonl_reader
 
 PLAIN = '{"a":"x","n":{"b":%d, "t":"é"},"d":1.5}'
 
@@ -27,14 +27,14 @@ def read_both(read, expected, monkeypatch):
         assert results[0] == results[1]
         return results[0]
 
-    of = jsonl_reader.JsonLayout.columns
+    of = json_layout.JsonLayout.columns
 
     def columns(self, data, rows):
         frame = of(self, data, rows)
         made.append(frame is not None)
         return frame
 
-    monkeypatch.setattr(jsonl_reader.JsonLayout, "columns", columns)
+    monkeypatch.setattr(json_layout.JsonLayout, "columns", columns)
     read_file.made = made
     return read_file
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from poc.errors import LeaseLost, TryLater
 from poc.ledger.lease import INSERT_FEED, LeaseHolder, exclusive_feed, guarded_by, last_served, wall_clock_us
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.ledger.process_identity import is_dead, process_id
 from poc.ledger.schema import FEED
 
@@ -25,7 +25,7 @@ TAKES_AND_DIES = """
 import os, signal, sys
 from pathlib import Path
 from poc.ledger.lease import LeaseHolder
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 assert LeaseHolder(open_ledger(Path(sys.argv[1]))).take("UA", "flights", cap=1)
 os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -6,8 +6,8 @@ import sqlite3
 import pytest
 
 from poc.errors import LedgerDamaged, TryLater
-from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import find_by_prefix
+from poc.ledger.opening import open_ledger
 from poc.ledger.queries import circuit_breakers, exchange_totals
 from poc.ledger.schema import VERSION
 

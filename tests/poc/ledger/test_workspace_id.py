@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from poc.errors import BadInput, LedgerDamaged
-from poc.ledger.ledger import create_ledger, open_ledger
+from poc.ledger.opening import create_ledger, open_ledger
 from poc.ledger.workspace_id import FIXED_ID
 
 FILE = ("UA", "flights", "a.csv", "ab" * 32)

@@ -14,7 +14,7 @@ from poc.config.workspace import load_workspace
 from poc.delivery.outbound_request import OutboundRequest
 from poc.delivery.outbox import INLINE_BYTES, Outbox
 from poc.errors import BadInput
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.maintenance import backup
 from poc.maintenance.backup import check_backup, make_backup
 from poc.maintenance.restore import restore

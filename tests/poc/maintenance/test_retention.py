@@ -10,7 +10,7 @@ from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.delivery.outbound_request import OutboundRequest
 from poc.delivery.outbox import Outbox
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.ledger.schema import ASIDE
 from poc.maintenance.retention import describe, tidy
 

@@ -8,7 +8,7 @@ import pytest
 from poc.alerts.alert import Alert
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 
 NOW = datetime(2026, 3, 28, 12, tzinfo=UTC)
 

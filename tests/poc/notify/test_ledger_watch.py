@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from poc.errors import LedgerDamaged
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.notify.notifier import Notifier
 
 NOW = datetime(2026, 3, 28, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.ledger.schema import EXCHANGE
 from poc.ledger.tables.notifications import NOTIFICATION
 from poc.notify.notification import StatusReport

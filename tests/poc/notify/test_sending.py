@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from poc.alerts.open_alerts import open_alerts
-from poc.ledger.ledger import Ledger, open_ledger
+from poc.ledger.ledger import Ledger
+from poc.ledger.opening import open_ledger
 from poc.ledger.tables.notifications import NOTIFICATION
 from poc.notify.notification import Notification, NotSent
 from poc.notify.notification_store import CLAIM, MOST_READY, add_notification, claim_next

@@ -7,7 +7,7 @@ import pytest
 
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.parity.compared_days import compared_days, state_of_days
 from poc.parity.dispositions import add_disposition, load_dispositions, make_disposition
 from poc.parity.feed_parity import FilePair, compare_file, parity_state

@@ -12,7 +12,8 @@ from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import Workspace, load_workspace
 from poc.contract.contract import load_contract
 from poc.errors import BadInput
-from poc.ledger.ledger import Ledger, open_ledger
+from poc.ledger.ledger import Ledger
+from poc.ledger.opening import open_ledger
 from poc.parity.dispositions import add_disposition, dispositions_file, load_dispositions, make_disposition
 from poc.parity.feed_parity import FilePair, compare_file, output_key, parity_event, parity_state, record_again
 from poc.parity.records import SentRecords

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from poc.config.partner import Feed, MapField
+from poc.config.map_field import MapField
+from poc.config.partner import Feed
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.errors import BadInput, DeliveryFailed

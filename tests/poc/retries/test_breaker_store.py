@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from poc.config.partner import RetrySchedule
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.retries.breaker_store import FeedBreakers, delete_breakers, failure, success, wait
 from poc.retries.circuit_breaker import CircuitBreaker
 

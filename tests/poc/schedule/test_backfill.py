@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from poc.config.hours import Expect
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.ledger.schema import EXCHANGE
 from poc.schedule import backfill
 from poc.schedule.expectations import to_us

@@ -4,7 +4,7 @@ from contextlib import closing
 
 import pytest
 
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.ledger.schema import EXCHANGE
 from poc.schedule.tick_store import TickStore, delete_history
 from poc.schedule.ticks import ARRIVED, LATE, NOT_ARRIVED, Tick

@@ -12,12 +12,13 @@ from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.delivery.outbox_actions import give_up
 from poc.exchanges.joint_resume import resume_together
-from poc.ledger.ledger import open_ledger
 from poc.ledger.lookup import find_by_prefix
+from poc.ledger.opening import open_ledger
 from poc.ledger.tables.schedules import ARRIVAL
 from poc.service import finished_file
 from poc.service.feed_work import InboxWork
 from poc.service.run_settings import RunSelection, RunSettings
+from poc.transports import archive as transports_archive
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -87,7 +88,7 @@ def test_a_file_that_is_gone_when_it_is_moved_is_said(opened, workspace, monkeyp
     """Another process may archive it between the look and the move: a note says so, and the next file is exchanged."""
     ledger, _, results, work = opened
     path = workspace.inbox("UA", "flights") / "a.csv"
-    archive = finished_file.archive_file
+    archive = transports_archive.archive_file
 
     def archive_missing(*arguments):
         path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ import pytest
 from poc.alerts.open_alerts import read_open_alerts
 from poc.config.workspace import load_workspace
 from poc.errors import BadInput, GuardrailBreached, MonolithFailed, TryLater
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.maintenance.retention import remove_history
 from poc.parity.feed_parity import parity_state
 from poc.route.sides.command import is_command_running

@@ -12,7 +12,7 @@ from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.delivery.outbox_actions import resend_all
 from poc.errors import BadInput, TryLater
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.ledger.schema import FEED
 from poc.service import worker
 from poc.service.runner import RunResult

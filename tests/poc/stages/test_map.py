@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from poc.batch import ROW, Batch, Finding, NoOriginalLines, RejectedRow, RowOutcome
-from poc.config.partner import MapField
+from poc.config.map_field import MapField
 from poc.contract import contract
 from poc.contract.unique_keys import UniqueKeyCheck
 from poc.errors import BadInput

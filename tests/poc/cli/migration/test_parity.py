@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from milepost.cli import main
 from poc.config.workspace import load_workspace
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 from poc.parity.feed_parity import FilePair, compare_file
 from poc.parity.records import SentRecords
 

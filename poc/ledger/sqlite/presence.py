@@ -8,14 +8,14 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import re
 import sqlite3
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metrics.private_files import create_private, open_private
+from metrics.private_files import create_private
 from poc.errors import LedgerDamaged, TryLater
+from poc.ledger.workspace_id import MARKER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,17 +24,6 @@ log = logging.getLogger(__name__)
 
 #: The file beside the ledger that releases before version 3 lock while they exchange files.
 OLD_LOCK = "run.lock"
-
-#: File beside the ledger that says that there was one, also after the ledger itself is lost.
-MARKER = "has-ledger.txt"
-
-MARKER_TEXT = """\
-This workspace has a ledger, ledger.db: it knows which files were delivered. If it is missing, restore it;
-`milepost init --new-ledger FOLDER` makes an empty one.
-"""
-
-#: Line of the marker with the id of the workspace, which a new ledger in the place of a lost one gets.
-MARKED_ID = re.compile(r"^Id of the workspace: ([0-9a-f]{32})$", re.MULTILINE)
 
 #: Folders beside the ledger in which only an exchange creates files.
 EXCHANGE_FOLDERS = ("archive", "refused", "outbox")
@@ -87,30 +76,6 @@ def create_file(path: Path) -> None:
         create_private(path)
     except OSError as error:
         raise LedgerDamaged(f"{path}: cannot be made: {error.strerror}") from error
-
-
-def write_marker(path: Path, workspace_id: str = "") -> None:
-    """Write the file that says that there is a ledger, with the id of its workspace, unless it is there.
-
-    Raises LedgerDamaged.
-    """
-    marker = path.with_name(MARKER)
-    text = MARKER_TEXT + (f"Id of the workspace: {workspace_id}\n" if workspace_id else "")
-    try:
-        if not marker.exists() or (workspace_id and marked_id(path) != workspace_id):
-            with open(marker, "w", encoding="utf-8", opener=open_private) as file:
-                file.write(text)
-    except OSError as error:
-        raise LedgerDamaged(f"{marker}: cannot be written: {error.strerror}") from error
-
-
-def marked_id(path: Path) -> str:
-    """Return the id of the workspace from the marker beside its ledger; empty where it has none."""
-    try:
-        match = MARKED_ID.search(path.with_name(MARKER).read_text("utf-8", errors="replace"))
-    except OSError:
-        return ""
-    return match[1] if match else ""
 
 
 def move_lost_ledger(path: Path) -> None:

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from poc.errors import LedgerDamaged
-from poc.ledger.ledger import create_ledger, open_ledger
+from poc.ledger.opening import create_ledger, open_ledger
 
 FILE = ("UA", "flights", "a.csv", "ab" * 32)
 

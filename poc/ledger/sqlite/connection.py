@@ -1,11 +1,11 @@
-"""Connections to the ledger's database, compiled statements, and its errors, translated to errors that name it."""
+"""Connections to a ledger in SQLite, and its errors, translated to errors that name it."""
 
 from __future__ import annotations
 
 import sqlite3
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -13,7 +13,7 @@ from poc.errors import LedgerDamaged, TryLater
 from poc.ledger.schema import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -21,15 +21,14 @@ if TYPE_CHECKING:
 #: was written before costs a commit half of one that makes the file longer.
 CHECKPOINT_PAGES = 1_000
 
+
 #: SQLite's `synchronous`: with a write-ahead log, NORMAL waits for the disk at checkpoints only.
 SYNC_FULL, SYNC_NORMAL = "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
+
 
 #: Name of a function that the connections of this release have. A release before version 4 that works on, while the
 #: ledger is upgraded, has no such function: it can take no lease any more, and so sends no compressed body.
 RELEASE_FUNCTION = "newer_release_of_milepost"
-
-#: SQL, the names of its parameters in their order, and the values that the statement itself gives to some of them.
-CompiledStatement: TypeAlias = "tuple[str, list[str], dict[str, object]]"
 
 
 def new_engine(path: Path, lock_timeout_s: float) -> sa.Engine:
@@ -89,48 +88,3 @@ def translate_database_errors(path: str) -> Iterator[None]:
                 f"{path}: cannot be used: {cause}; see who may write there, nothing was changed"
             ) from None
         raise LedgerDamaged(f"{path}: {cause}; move it away or restore a copy, nothing was changed") from None
-
-
-class Statements:
-    """Compiled statements, which the connections of a process share."""
-
-    def __init__(self, dialect: sa.Dialect) -> None:
-        self._dialect = dialect
-        self._compiled: dict[object, CompiledStatement] = {}
-
-    def bind(
-        self, statement: sa.ClauseElement, values: Sequence[Mapping[str, object]]
-    ) -> tuple[str, list[list[object]]]:
-        """Return the SQL of a statement, and its parameters for each of `values`, which all have the same keys."""
-        key = (statement, *values[0])
-        compiled = self._compiled.get(key)
-        if compiled is None:
-            compiled = self._compiled[key] = self._compile(statement, values[0])
-        text, names, fixed = compiled
-        return text, [[given[name] if name in given else fixed[name] for name in names] for given in values]
-
-    def _compile(self, statement: sa.ClauseElement, values: Mapping[str, object]) -> CompiledStatement:
-        # the columns of an INSERT or UPDATE are those that values are given for
-        compiled = statement.compile(dialect=self._dialect, column_keys=list(values))
-        names: list[str] = compiled.positiontup or []  # type: ignore[attr-defined] # of every compiled SQL statement
-        return str(compiled), names, dict(compiled.params)
-
-
-class WaitingChanges:
-    """Changes that wait for the end of a joined commit, by statement. No two of them change the same row.
-
-    The changes of a pass are the same few statements for each of its files: together they take a third of the time.
-    """
-
-    def __init__(self) -> None:
-        self._values: dict[object, tuple[sa.ClauseElement, list[Mapping[str, object]]]] = {}
-
-    def add(self, statement: sa.ClauseElement, values: Sequence[Mapping[str, object]]) -> None:
-        """Add a change for each of `values`, which all have the same keys."""
-        self._values.setdefault((statement, *values[0]), (statement, []))[1].extend(values)
-
-    def take(self) -> list[tuple[sa.ClauseElement, list[Mapping[str, object]]]]:
-        """Return the statements with the values of their changes; none wait from now on."""
-        waiting = list(self._values.values())
-        self._values.clear()
-        return waiting

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 import pytest
 
 from poc.errors import TryLater
-from poc.ledger.ledger import open_ledger
+from poc.ledger.opening import open_ledger
 
 
 @pytest.fixture
