@@ -41,7 +41,10 @@ SECOND_YEAR_WEEKS = 13
     help="2 replays the quarter of M5 as well: the flights of 2013 again, 364 days later and cut by day.",
 )
 @click.option(
-    "--rounds", type=click.IntRange(1, 100), help="Rounds over the same weeks; by default 3 at first, 1 after that."
+    "--rounds",
+    type=click.IntRange(1, 100),
+    help="Rounds over the same weeks; by default 3 at first, 1 after that, and 1 without faults, where answers are "
+    "compared and no time is judged.",
 )
 @click.option(
     "--faults",
@@ -116,6 +119,7 @@ def demo(
         spans=spans,
         stress=stress,
         control_again=longest_span(spans) if faults == "standard" else None,
+        rounds_without_faults=1 if rounds is None and faults == "standard" else None,
     )
     later = second_year(request, plan, min(weeks, SECOND_YEAR_WEEKS), rounds) if years == SECOND_YEAR.number else None
     load = os.getloadavg()[0]

@@ -38,6 +38,8 @@ FAULTS = ("standard", "none")
 class MeasurementRequest:
     """A measurement: `rounds` passes for each of `faults`, over the first `weeks` weeks of `year`, in `root`.
 
+    Without faults there are `rounds_without_faults` passes instead, where given.
+
     `spans` are the first and last block (from 0, both inclusive) of subjects that are not replayed over all weeks; the
     control always is. In the blocks of `control_again`, the control is replayed a second time under the first of
     `faults`: an A/A check, which must show no gain. If `stress` is one of `faults`, the services of `stress` are
@@ -55,6 +57,11 @@ class MeasurementRequest:
     stress: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     control_again: tuple[int, int] | None = None
     year: input_files.InputYear = input_files.FIRST_YEAR
+    rounds_without_faults: int | None = None
+
+    def rounds_under(self, faults: str) -> int:
+        """Return the number of passes under a fault set."""
+        return (self.rounds_without_faults if faults == "none" else None) or self.rounds
 
     def subjects_under(self, faults: str) -> tuple[str, ...]:
         """Return the subjects that are replayed under a fault set."""
@@ -124,8 +131,8 @@ def measure(request: MeasurementRequest, progress: Progress) -> MeasurementResul
         workloads = {name: build.result() for name, build in zip(names, builds, strict=True)}
         spans = request.stress if STRESS in request.faults else {}
         stress = plan_stress(db, request.root, folder, stress_rates, spans, release)
-        counter.total = sum(len(one.workload.files) for one in stress) + request.rounds * sum(
-            sum(first <= file.block <= last for file in load.files)
+        counter.total = sum(len(one.workload.files) for one in stress) + sum(
+            request.rounds_under(name) * sum(first <= file.block <= last for file in load.files)
             for name, load in workloads.items()
             for label in subject_labels(request.subjects_under(name))
             for first, last in [request.spans_under(name).get(label, (0, request.year.blocks[-1]))]
@@ -140,7 +147,7 @@ def measure(request: MeasurementRequest, progress: Progress) -> MeasurementResul
 
         for name, load in workloads.items():
             first = next_round(db, "replay", name)
-            numbers = tuple(range(first, first + request.rounds))
+            numbers = tuple(range(first, first + request.rounds_under(name)))
             one_replay = ReplayRequest(
                 request.root,
                 folder,

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from metrics.events import OUTCOMES
 from metrics.measures.comparison import busy_time_saved
 from metrics.question import Question
 from metrics.replay.input_files import FIRST_YEAR, SECOND_YEAR
-from metrics.replay.measurement import measurement_lock
+from metrics.replay.measurement import MeasurementRequest, measurement_lock
 from metrics.replayed_years import SECOND_YEAR_NOTE
 from metrics.store.database import open_reader, open_store
 from milepost.demo import SECOND_YEAR_WEEKS, longest_span, not_built, service_spans
@@ -222,6 +223,13 @@ def test_too_little_data_says_so(demo):
     assert saved["verdict"] == "insufficient"
     assert saved["low"] is None
     assert "3 of 12" in milepost("-w", folder, "roadmap", "gate", "M1", expect=6)
+
+
+def test_rounds_without_faults_count_only_where_there_are_none():
+    """The demo replays three rounds under its faults, and one without: that is all the comparison of answers needs."""
+    request = MeasurementRequest(Path("demo"), Path("demo/metrics.db"), rounds=3, rounds_without_faults=1)
+    assert (request.rounds_under("standard"), request.rounds_under("none")) == (3, 1)
+    assert replace(request, rounds_without_faults=None).rounds_under("none") == 3
 
 
 def test_a_second_run_adds_a_round(demo, tmp_path):
