@@ -12,6 +12,7 @@ from poc.config.formats.format_tables import FormatTables
 from poc.config.hours import Expect, Send
 from poc.config.map_field import MapField
 from poc.config.monolith import MonolithConfig, RouteConfig
+from poc.config.receipts import IntakeSettings, ReceiptSettings
 from poc.config.strict import Strict
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -215,6 +216,12 @@ class Partner(Strict):
         default=None,
         pattern=r"^[1-9][0-9]{0,3}/s$",
         description='The most requests in a second, such as `"5/s"`, over all feeds; as many as possible by default.',
+    )
+    receipts: ReceiptSettings | None = Field(
+        default=None, description="Give the partner a receipt of each file that came in. Without it, there are none."
+    )
+    intake: IntakeSettings | None = Field(
+        default=None, description="Let the partner hand in files by HTTP. Without it, such requests are refused."
     )
     feed: dict[Name, Feed] = Field(min_length=1, description="One table `[feed.NAME]` for each feed.")
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from metrics.events import OUTCOMES
-from poc.ledger.tables import notifications, parity, pickup, route, schedules
+from poc.ledger.tables import notifications, parity, pickup, receipts, route, schedules
 from poc.ledger.tables.metadata import METADATA
 
 #: Stored in SQLite's `user_version`; a ledger with a higher one is from a newer release.
@@ -26,7 +26,7 @@ VERSION = 7
 
 
 #: The modules of further tables, by topic; importing one adds its tables to `METADATA`.
-TOPICS = (notifications, parity, pickup, route, schedules)
+TOPICS = (notifications, parity, pickup, receipts, route, schedules)
 
 
 EXCHANGE = sa.Table(
