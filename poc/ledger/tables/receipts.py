@@ -35,7 +35,7 @@ RECEIPT_OPEN = sa.Index("receipt_open", RECEIPT.c.exchange_id, sqlite_where=RECE
 
 #: Finds the receipts of an exchange, and the one that has a name.
 RECEIPT_EXCHANGE = sa.Index("receipt_exchange", RECEIPT.c.exchange_id)
-RECEIPT_NAME = sa.Index("receipt_name", RECEIPT.c.partner, RECEIPT.c.feed, RECEIPT.c.name, unique=True)
+RECEIPT_NAME = sa.Index("receipt_name", RECEIPT.c.partner, RECEIPT.c.name, unique=True)
 
 #: The requests by which files came in by HTTP. A key is used once by each partner.
 INTAKE = sa.Table(
