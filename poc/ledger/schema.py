@@ -10,7 +10,8 @@ each of their targets was told of, and `notify_target` the targets. `schedule`, 
 whose files are expected: the rule, its judged due moments, and the times at which files arrived. `workspace` holds
 the ids of the workspace. `parity_file` and `parity_difference` hold what comparisons of two sides found. `route_change`
 holds the changes of the routes of feeds, and `file_sender` the side that each of their files was given to. `pickup`
-holds the files that are fetched from partners' places, and `pickup_place` whether these places work.
+holds the files that are fetched from partners' places, and `pickup_place` whether these places work. `receipt` holds
+what partners are told of their files, and `intake` the requests by which files came in.
 """
 
 from __future__ import annotations
