@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import gc
-import logging
 import signal
 import socket
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from metrics.periodic_jobs import PeriodicJob, running_jobs
 from metrics.process_end import end_process_after
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from dashboard.config import Config
     from dashboard.tls import TlsFront
@@ -58,15 +56,6 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeriodicJob:
-    """A job that runs beside the dashboard: first after `first_s`, then every `every_s` seconds."""
-
-    work: Callable[[], object]
-    every_s: float
-    first_s: float = 0.0
-
-
 def shorten_gc_pauses(threshold: int) -> None:
     """Exempt all objects there are from garbage collection, and collect new ones after `threshold` more.
 
@@ -102,8 +91,6 @@ def run_server(
     Returns:
         130 after Ctrl-C, 143 after SIGTERM.
     """
-    from apscheduler.schedulers.background import BackgroundScheduler
-
     from dashboard.access.guard import MAX_UPLOAD_BYTES
     from dashboard.app import close_app, create_app
     from dashboard.connections import make_server
@@ -128,25 +115,19 @@ def run_server(
         "warm_up": PeriodicJob(work=prepare, every_s=86_400),
         "views": PeriodicJob(work=app.extensions["views"].refresh, every_s=1, first_s=1),
     }
-    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)  # a slow job is no error
-    scheduler = BackgroundScheduler(
-        timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-    )
-    for name, job in (own | dict(jobs)).items():
-        start = datetime.now(UTC) + timedelta(seconds=job.first_s)
-        scheduler.add_job(job.work, "interval", id=name, next_run_time=start, seconds=job.every_s)
     access = config.access
     most_bytes, proxies = (None, 0) if access is None else (MAX_UPLOAD_BYTES, access.proxies)
     server = make_server(app, tls.inner if tls else listener, most_bytes, proxies, tls.peers if tls else None)
     if tls is not None:
         tls.start()
-    scheduler.start()
     try:
-        server.run()
+        with running_jobs(own | dict(jobs)):
+            try:
+                server.run()
+            finally:
+                end_process_after(stop_s, code)
+                stopping.set()
     finally:
-        end_process_after(stop_s, code)
-        stopping.set()
-        scheduler.shutdown(wait=True)
         if tls is not None:
             tls.close()
         server.close()

@@ -192,7 +192,8 @@ def serve_until_signal(
     from functools import partial
 
     from dashboard.config import Config
-    from dashboard.server import PeriodicJob, run_server
+    from dashboard.server import run_server
+    from metrics.periodic_jobs import PeriodicJob
     from poc.alerts.open_alerts import SharedAlerts
     from poc.logs.exchange_log import ExchangeLog
     from poc.logs.logger import close_logger
