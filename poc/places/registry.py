@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from poc.errors import BadInput
+from poc.errors import BadInput, PlaceRefused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from poc.places.place import Place
 
 
-def open_place(settings: PlaceConfig, environ: Mapping[str, str], root: Path) -> Place:  # noqa: ARG001 (for places with secrets)
+def open_place(settings: PlaceConfig, environ: Mapping[str, str], root: Path) -> Place:
     """Return a place, which connects at its first verb.
 
     Args:
@@ -31,5 +31,18 @@ def open_place(settings: PlaceConfig, environ: Mapping[str, str], root: Path) ->
             from poc.places.folder import FolderPlace
 
             return FolderPlace(root / settings.url)
+        case "sftp":
+            try:
+                from poc.places.sftp.place import SftpPlace
+            except ModuleNotFoundError as error:
+                raise missing_extra("sftp", error) from error
+
+            return SftpPlace(settings, environ, root)
         case _:
             raise BadInput(f"{settings.url}: Milepost has no places of the scheme {settings.scheme!r} yet")
+
+
+def missing_extra(scheme: str, error: ModuleNotFoundError) -> PlaceRefused:
+    """Return the error for a package that a scheme needs; the extra has the scheme's name."""
+    text = f"places of the scheme {scheme!r} need the package {error.name}: pip install 'milepost[{scheme}]'"
+    return PlaceRefused("extra", text)

@@ -72,6 +72,22 @@ def resolve_secret(text: str, environ: Mapping[str, str], root: Path) -> Secret:
     return Secret(text[: match.start(1) - 2] + value)
 
 
+def resolve_text(reference: str, environ: Mapping[str, str], root: Path) -> Secret:
+    """Read the secret of a reference `${env:NAME}` or `${file:PATH}` that is any text: a password or a private key.
+
+    Raises:
+        BadInput: there is no such variable or file, or it is empty. The message never shows its value.
+    """
+    match = SECRET_REFERENCE.fullmatch(reference)
+    if match is None:
+        raise BadInput("write a reference to a secret, `${env:NAME}` or `${file:PATH}`, never the secret itself")
+    kind, name = match.groups()
+    value = _read_variable(name, environ) if kind == "env" else _read_file(root / name, "utf-8")
+    if not value:
+        raise BadInput(f"the secret {reference} is empty")
+    return Secret(value)
+
+
 def shown_text(data: bytes, secrets: Iterable[Secret], size_bytes: int) -> str:
     """Return the beginning of what a partner answered as people may see it, at most `size_bytes` of it.
 
@@ -131,7 +147,7 @@ def _read_variable(name: str, environ: Mapping[str, str]) -> str:
     return environ[name]
 
 
-def _read_file(path: Path) -> str:
+def _read_file(path: Path, encoding: str = "ascii") -> str:
     try:
         if not path.is_file():
             raise BadInput(f"{path}: no such file, but the configuration refers to it as a secret")
@@ -141,6 +157,6 @@ def _read_file(path: Path) -> str:
         reason = error.strerror if isinstance(error, OSError) else "not a valid file name"
         raise BadInput(f"{path}: the secret in it cannot be read: {reason}") from error
     if len(data) > MAX_BYTES:
-        raise BadInput(f"{path}: larger than {MAX_BYTES} bytes, too large for a header")
-    # bytes beyond ASCII become characters that are rejected later: a decoding error would contain the secret
-    return data.decode("ascii", "replace").removesuffix("\n").removesuffix("\r")
+        raise BadInput(f"{path}: larger than {MAX_BYTES} bytes, too large for a secret")
+    # other bytes become characters that are rejected later: a decoding error would contain the secret
+    return data.decode(encoding, "replace").removesuffix("\n").removesuffix("\r")

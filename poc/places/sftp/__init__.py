@@ -1,0 +1,1 @@
+"""Folders of SFTP servers as places, over asyncssh; the extra `sftp`."""

@@ -1,0 +1,74 @@
+"""Relay before OpenSSH's sftp-server: passes packets on, and ends the session at the one that a test has chosen.
+
+    sftp_relay.py FAULTS SFTP_SERVER
+
+FAULTS is a file with one fault a line; a session takes the first line away as it begins.
+"""
+
+import fcntl
+import os
+import struct
+import subprocess
+import sys
+import threading
+
+WRITE, RENAME, EXTENDED = 6, 18, 200
+
+
+def take_fault(path):
+    """The fault of this session, taken from the file; empty for none."""
+    with open(path, "r+", encoding="ascii") as file:  # noqa: PTH123 (started without site packages, it stays small)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        fault, *rest = file.read().splitlines() or [""]
+        if fault:
+            file.seek(0)
+            file.truncate()
+            file.write("".join(f"{line}\n" for line in rest))
+    return fault
+
+
+def packets(stream):
+    """The packets of a stream, with their lengths."""
+    while head := stream.read(4):
+        yield head + stream.read(struct.unpack(">I", head)[0])
+
+
+def is_rename(packet):
+    """Whether a packet asks for a rename, the plain one or OpenSSH's."""
+    return packet[4] == RENAME or (
+        packet[4] == EXTENDED and packet[9:].startswith(b"\0\0\0\x18posix-rename@openssh.com")
+    )
+
+
+def main():
+    """Pass packets on in both directions until the fault, or the end."""
+    fault, _, number = take_fault(sys.argv[1]).partition(" ")
+    left = int(number) if number else 0
+    server = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    lost_id = []
+
+    def answer():
+        for packet in packets(server.stdout):
+            if lost_id and packet[5:9] == lost_id[0]:
+                os._exit(1)  # the rename is done, and its answer is lost
+            sys.stdout.buffer.write(packet)
+            sys.stdout.buffer.flush()
+        os._exit(0)
+
+    threading.Thread(target=answer, daemon=True).start()
+    for packet in packets(sys.stdin.buffer):
+        if fault.endswith("rename") and is_rename(packet):
+            if fault == "before-rename":
+                os._exit(1)
+            lost_id.append(packet[5:9])
+        if fault == "write" and packet[4] == WRITE:
+            left -= len(packet)
+            if left < 0:
+                os._exit(1)
+        server.stdin.write(packet)
+        server.stdin.flush()
+    server.stdin.close()
+    server.wait()
+
+
+main()
