@@ -47,7 +47,7 @@ class PlaceRefused(BadInput):
     """A partner's place refuses, and will again until a person corrects something.
 
     `code` says what: `host-key` (the server's key is unknown or has changed), `sign-in`, `rights`, `tls`, `clock`,
-    `path`, `extra` (a package is not installed) or `settings`.
+    `path`, `read-only`, `extra` (a package is not installed) or `settings`.
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -38,6 +38,17 @@ def open_place(settings: PlaceConfig, environ: Mapping[str, str], root: Path) ->
                 raise missing_extra("sftp", error) from error
 
             return SftpPlace(settings, environ, root)
+        case "https" | "http":
+            from poc.places.https import HttpsPlace
+
+            return HttpsPlace(settings, environ, root)
+        case "s3":
+            try:
+                from poc.places.s3 import S3Place
+            except ModuleNotFoundError as error:
+                raise missing_extra("s3", error) from error
+
+            return S3Place(settings, environ, root)
         case _:
             raise BadInput(f"{settings.url}: Milepost has no places of the scheme {settings.scheme!r} yet")
 

@@ -49,6 +49,11 @@ class Connection:
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
 
+    @property
+    def is_secure(self) -> bool:
+        """Whether it is TLS, so that its end cannot be forged."""
+        return isinstance(self._socket, ssl.SSLSocket)
+
     def send(self, data: bytes, until_s: float) -> None:
         """Send all bytes. Raises TimeoutError at the deadline, OSError."""
         sock = self._socket
