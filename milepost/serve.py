@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from milepost.context import WorkspaceContext
     from poc.alerts.open_alerts import SharedAlerts
     from poc.logs.exchange_log import ExchangeLog
+    from poc.pickup.threads import PickupThreads
     from poc.validation.live_workspace import LiveWorkspace
     from roadmap.model import Verdict
 
@@ -39,6 +40,9 @@ SCAN_S = 1.0
 
 #: Seconds between two judgements of the files that are expected.
 EXPECT_S = 5.0
+
+#: Seconds between two checks whether each place has its thread, and none hangs.
+PICKUP_S = 5.0
 
 #: Seconds without a look into the inboxes after which the service counts as stopped.
 STOPPED_S = 60.0
@@ -167,8 +171,22 @@ def background_jobs(
         live.current, lambda: datetime.now(UTC), context.release, stop, report, log.result, refresh=live.refresh
     )
     inboxes = resources.enter_context(worker)
+    pickups: list[PickupThreads] = []
+
+    def pick_up() -> None:
+        if not pickups:
+            workspace = live.current
+            if not any(workspace.get_feed(*key)[1].pickup for key in workspace.select_feeds(None)):
+                return
+            from poc.pickup.threads import PickupThreads
+
+            threads = PickupThreads(lambda: live.current, lambda: time_ns() // 1000, os.environ, report)
+            pickups.append(resources.enter_context(threads))
+        pickups[0]()
+
     return {
         "exchange": inboxes.scan,
+        "pickup": pick_up,
         "expect": ExpectationJob(lambda: live.current, lambda: datetime.now(UTC), report),
         "collect": collect_spool,
         "judge": partial(judge_today, context),
@@ -236,6 +254,7 @@ def serve_until_signal(
     guarded = partial(reporting_errors, report=log.problem)
     periodic_jobs = {  # in this order at the start, so that the judge sees collected runs
         "exchange": PeriodicJob(work=guarded(watch.of("exchange", jobs["exchange"])), every_s=SCAN_S, first_s=0),
+        "pickup": PeriodicJob(work=guarded(jobs["pickup"]), every_s=PICKUP_S, first_s=0),
         "expect": PeriodicJob(work=guarded(jobs["expect"]), every_s=EXPECT_S, first_s=0),
         "collect": PeriodicJob(work=guarded(jobs["collect"]), every_s=2, first_s=1),
         # only the judge waits for a busy database: the next turn of the others comes soon

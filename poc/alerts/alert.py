@@ -16,6 +16,8 @@ KINDS = {
     "disk_full": "a disk has little space left",
     "partner_down": "the circuit breaker of a partner, or of the address of one feed, is open",
     "partner_paused": "nothing is sent to a partner until a person releases it",
+    "place_down": "a place from which files are fetched does not work",
+    "pickup_failed": "a file at a place cannot be fetched, or cannot be moved or deleted there after its exchange",
     "not_arrived": "an expected file has not come, and its time is over",
     "late": "a file was to be delivered by now, and is not",
     "feed_stuck": "files wait in an inbox, or an exchange is under way, for longer than they should",

@@ -19,6 +19,8 @@ NAMES = {
     "disk_full": ("disk nearly full", "disks nearly full"),
     "partner_down": ("partner down", "partners down"),
     "partner_paused": ("partner paused", "partners paused"),
+    "place_down": ("place down", "places down"),
+    "pickup_failed": ("file stuck at its place", "files stuck at their place"),
     "not_arrived": ("file not arrived", "files not arrived"),
     "late": ("file late", "files late"),
     "feed_stuck": ("feed stuck", "feeds stuck"),
@@ -34,8 +36,8 @@ NAMES = {
 
 #: Kinds of which people count the alerts, not what each alert counts.
 COUNTED_ONCE = frozenset({
-    "workspace_problem", "disk_full", "partner_down", "partner_paused", "feed_stuck", "credentials_expiring",
-    "milestone_status", "route",
+    "workspace_problem", "disk_full", "partner_down", "partner_paused", "place_down", "feed_stuck",
+    "credentials_expiring", "milestone_status", "route",
 })  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from poc.alerts.disk_space import disk_space_alerts
 from poc.alerts.exchange_alerts import exchange_alerts, quarantine_alerts
 from poc.alerts.expectation_alerts import expectation_alerts
 from poc.alerts.inbox_alerts import inbox_alerts
-from poc.alerts.partner_alerts import partner_alerts
+from poc.alerts.partner_alerts import partner_alerts, place_alerts
 from poc.alerts.read_ledger import open_ledger_read_only
 from poc.alerts.route_alerts import route_alerts
 from poc.config.duration import parse_duration
@@ -134,6 +134,7 @@ def _all_alerts(
         yield from exchange_alerts(ledger, due_after, stuck_after, now, hours_begin(workspace, now))
         yield from quarantine_alerts(ledger, parse_duration(settings.quarantine_after), now)
         yield from route_alerts(workspace, ledger)
+        yield from place_alerts(ledger, workspace)
         yield from _notification_alerts(ledger, {target.name for target in workspace.settings.notify})
 
 

@@ -1,4 +1,4 @@
-"""Alerts of circuit breakers: partners that are down, and those that wait for a person's release."""
+"""Alerts of partners that are down or wait for a person's release, and of places from which files are fetched."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from poc.alerts.alert import Alert, Severity, plural
 from poc.config.partner import RetrySchedule
 from poc.retries.circuit_breaker import cooldown_us
 from poc.retries.partner_state import breaker_states, partner_states
+from poc.text import format_utc, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from poc.config.partner import Partner
+    from poc.config.workspace import Workspace
     from poc.ledger.ledger import Ledger
+    from poc.pickup.store import PickedFile
 
 #: The most openings that are counted: with the default schedule those of half a year.
 MAX_TRIPS = 5_000
@@ -54,6 +57,40 @@ def partner_alerts(ledger: Ledger, partners: Mapping[str, Partner], now: datetim
             kind="partner_down", severity=severity, partner=name, feed=feed, count=max(row["due"], 1), since=since,
             summary=f"{plural(row['failures'], 'failure')} in a row, {when}{why}{waits}",
             next_step="milepost partner ls",
+        )  # fmt: skip
+
+
+def place_alerts(ledger: Ledger, workspace: Workspace) -> Iterator[Alert]:
+    """Yield an alert for each place that does not work, and one for each feed with files that are stuck at its place.
+
+    A workspace in which no feed has a pick-up has none, and nothing is read for it. Raises TryLater, LedgerDamaged.
+    """
+    feeds = {name: feed.pickup for name in workspace.select_feeds(None) if (feed := workspace.get_feed(*name)[1]).pickup}
+    if not feeds:
+        return
+    from poc.pickup.store import failing_files, read_places
+
+    places = {name: pickup.url for name, pickup in feeds.items() if pickup is not None}
+    for state in read_places(ledger):
+        if state.failing_since_us is None or places.get((state.partner, state.feed)) != state.place:
+            continue
+        worked = f"it last worked at {format_utc(state.looked_at_us)}" if state.looked_at_us else "it never worked"
+        yield Alert(
+            kind="place_down", severity="critical", partner=state.partner, feed=state.feed,
+            since=datetime.fromtimestamp(state.failing_since_us / 1_000_000, UTC),
+            summary=f"{state.error}; {worked}, and {plural(state.failures, 'try').replace('trys', 'tries')} failed since",
+            next_step=f"milepost pickup ls {state.partner}/{state.feed}",
+        )  # fmt: skip
+    stuck: dict[tuple[str, str], list[PickedFile]] = {}
+    for file in failing_files(ledger):
+        if places.get((file.partner, file.feed)) == file.place:
+            stuck.setdefault((file.partner, file.feed), []).append(file)
+    for (partner, feed_id), files in stuck.items():
+        yield Alert(
+            kind="pickup_failed", severity="warning", partner=partner, feed=feed_id, count=len(files),
+            since=datetime.fromtimestamp(min(file.failing_since_us or 0 for file in files) / 1_000_000, UTC),
+            summary=f"{plural(len(files), 'file')} stuck at {files[0].place}; {truncate(files[0].name)}: {files[0].error}",
+            next_step=f"milepost pickup ls {partner}/{feed_id}",
         )  # fmt: skip
 
 

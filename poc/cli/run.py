@@ -77,6 +77,7 @@ def run(
         log = resources.enter_context(open_run_log(workspace, log_format, log_level, log_file))
         resources.enter_context(ending_after_interrupt(STOP_S))
         recorder = resources.enter_context(closing(SpoolRecorder(workspace.spool)))
+        outcomes |= fetch_files(workspace, feed)
         results = run_inbox(
             workspace, feed, level, lambda: datetime.now(UTC), recorder, context.release,
             notify=lambda text: print_line(f"milepost: {text}", err=True),
@@ -206,6 +207,15 @@ def dated_ahead_text(ahead: Sequence[tuple[Path, float]]) -> str:
         f"{len(ahead)} file(s) are dated ahead of this machine's clock, and are exchanged when it has reached their "
         f"date: {path} after {format_utc(int(complete_s * 1_000_000))}. Compare the clocks, or agree on a `done_file`."
     )
+
+
+def fetch_files(workspace: Workspace, feed: str | None) -> set[str]:
+    """Fetch what lies at the places of feeds; print how many files came, and return the outcomes of what failed."""
+    if not any(workspace.get_feed(*key)[1].pickup for key in workspace.select_feeds(feed)):
+        return set()
+    from poc.cli.operations.pickup import fetch_and_print
+
+    return {OUTCOME_BY_EXIT_CODE.get(error.exit_code, "mistake") for error in fetch_and_print(workspace, feed)}
 
 
 def report_problems(workspace: Workspace, feed: str | None) -> Iterator[str]:

@@ -12,6 +12,7 @@ from poc.config.formats.format_tables import FormatTables
 from poc.config.hours import Expect, Send
 from poc.config.map_field import MapField
 from poc.config.monolith import MonolithConfig, RouteConfig
+from poc.config.pickup import Pickup
 from poc.config.receipts import IntakeSettings, ReceiptSettings
 from poc.config.strict import Strict
 
@@ -124,6 +125,11 @@ class Feed(FormatTables):
         exclude=True,
         pattern=r"^[^\s?#@]*$",
         description="What follows the endpoint's `url` for this feed, instead of the endpoint's `path`.",
+    )
+    pickup: Pickup | None = Field(
+        default=None,
+        exclude=True,
+        description="A place from which the files are fetched into the inbox, where others may be put as well.",
     )
     expect: Expect | None = Field(
         default=None,

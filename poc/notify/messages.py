@@ -27,6 +27,8 @@ TITLES = {
     "disk_full": "{scope} has little disk space left",
     "partner_down": "{scope} is down",
     "partner_paused": "{scope} is paused",
+    "place_down": "the place of {scope} does not work",
+    "pickup_failed": "files of {scope} are stuck at their place",
     "not_arrived": "a file of {scope} has not come",
     "late": "{scope} is late",
     "feed_stuck": "{scope} is stuck",

@@ -17,6 +17,8 @@ AlertKind: TypeAlias = Literal[
     "disk_full",
     "partner_down",
     "partner_paused",
+    "place_down",
+    "pickup_failed",
     "not_arrived",
     "late",
     "feed_stuck",
