@@ -148,8 +148,10 @@ def _came_again(file: PickedFile) -> bool:
 
 def _seen_anew(file: PickedFile, seen: Seen, now_us: int) -> PickedFile:
     """Return a file as it is seen now: it settles from now on, and earlier failures do not count."""
-    version = {"size_bytes": seen.size_bytes, "mark": seen.mark}
-    return replace(file, **version, seen_at_us=now_us, failures=0, failing_since_us=None, next_at_us=0, error="")
+    return replace(
+        file, size_bytes=seen.size_bytes, mark=seen.mark, seen_at_us=now_us, failures=0, failing_since_us=None,
+        next_at_us=0, error="",
+    )  # fmt: skip
 
 
 def announcement_mark(file: PickedFile, comparison: Comparison, rules: PickupRules) -> str:

@@ -40,9 +40,7 @@ SELECT_BY_MONOLITH = sa.select(FILE_SENDER.c.state).where(
     FILE_SENDER.c.side == "monolith",
 )
 
-_OF_FEED = sa.and_(
-    PICKUP_PLACE.c.partner == sa.bindparam("of_partner"), PICKUP_PLACE.c.feed == sa.bindparam("of_feed")
-)
+_OF_FEED = sa.and_(PICKUP_PLACE.c.partner == sa.bindparam("of_partner"), PICKUP_PLACE.c.feed == sa.bindparam("of_feed"))
 SELECT_PLACE = sa.select(PICKUP_PLACE).where(_OF_FEED)
 SELECT_PLACES = sa.select(PICKUP_PLACE)
 DELETE_PLACE = sa.delete(PICKUP_PLACE).where(_OF_FEED)

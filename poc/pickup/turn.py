@@ -56,7 +56,7 @@ FAILING_IN_A_ROW = 3
 FIRST_WAIT_US = 30_000_000
 
 
-class Stopped(Exception):  # noqa: N818
+class Stopped(Exception):
     """The program ends; what is under way is left to the next start."""
 
 
@@ -124,7 +124,8 @@ class PickupTurn:
         except ExchangeError as error:
             result.error = error
         self._ledger.roll_back()
-        self._note_place(result.error)
+        rules = self._rules
+        note_place(self._ledger, rules.partner, rules.feed_id, rules.place, result.error, self._now_us())
         return result
 
     def _work(self, place: Place, result: TurnResult) -> None:
@@ -135,7 +136,7 @@ class PickupTurn:
         self._note_look(comparison)
         result.settling = len(settling_files(comparison, self._rules, self._now_us()))
         self._fetch(place, comparison, result)
-        self._tidy_place(place, comparison, result)
+        self._tidy_place(place, comparison)
 
     def _recover(self, rows: Sequence[PickedFile]) -> list[PickedFile]:
         """Finish what a crash has left behind, and return the rows as they are then."""
@@ -177,9 +178,7 @@ class PickupTurn:
     def _fetch_one(self, place: Place, comparison: Comparison, file: PickedFile) -> PickedFile:
         max_bytes = self._settings.max_bytes
         if file.size_bytes > max_bytes:
-            raise TooLarge(
-                f"{file.name} has {file.size_bytes:,} bytes, more than the {max_bytes:,} of `max_bytes`; it is not fetched"
-            )
+            raise TooLarge(f"{file.name} has {file.size_bytes:,} bytes, more than the {max_bytes:,} of `max_bytes`")
         with as_place_error(self._settings.url):
             return again_once(
                 lambda: fetch_file(
@@ -189,7 +188,7 @@ class PickupTurn:
                 )
             )  # fmt: skip
 
-    def _tidy_place(self, place: Place, comparison: Comparison, result: TurnResult) -> None:
+    def _tidy_place(self, place: Place, comparison: Comparison) -> None:
         """Do what `after` says for the files whose exchange is finished."""
         for file in (*comparison.older, *comparison.files.values()):
             now_us = self._now_us()
@@ -219,35 +218,23 @@ class PickupTurn:
         )  # fmt: skip
         self._ledger.commit()
 
-    def _note_place(self, error: ExchangeError | None) -> None:
-        rules, now_us = self._rules, self._now_us()
-        before = read_place(self._ledger, rules.partner, rules.feed_id)
-        write_place(self._ledger, place_after_turn(before, rules, error, now_us))
-        self._ledger.commit()
-
 
 class TooLarge(BadInput):
     """A file is larger than the settings allow."""
 
 
-def place_after_turn(
-    before: PlaceState | None, rules: PickupRules, error: ExchangeError | None, now_us: int
-) -> PlaceState:
-    """Return the state of a place after a turn; `error` is None where it worked."""
-    same = before if before is not None and before.place == rules.place else None
-    now = PlaceState(partner=rules.partner, feed=rules.feed_id, place=rules.place, looked_at_us=now_us)
-    if error is None:
-        return now
-    looked_at_us, since_us, failures = (
-        (None, None, 0) if same is None else (same.looked_at_us, same.failing_since_us, same.failures)
-    )
-    return replace(
-        now,
-        looked_at_us=looked_at_us,
-        failing_since_us=since_us or now_us,
-        failures=failures + 1,
-        error=str(error),
-    )
+def note_place(
+    ledger: Ledger, partner: str, feed_id: str, place: str, error: ExchangeError | None, now_us: int
+) -> None:
+    """Write down whether a place works; `error` is None where it does. Raises TryLater, LedgerDamaged."""
+    before = read_place(ledger, partner, feed_id)
+    now = PlaceState(partner=partner, feed=feed_id, place=place, looked_at_us=now_us)
+    if error is not None:
+        same = before if before is not None and before.place == place else replace(now, looked_at_us=None)
+        since_us = same.failing_since_us or now_us
+        now = replace(same, failing_since_us=since_us, failures=same.failures + 1, error=str(error))
+    write_place(ledger, now)
+    ledger.commit()
 
 
 def again_once(step: Callable[[], T]) -> T:
