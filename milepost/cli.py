@@ -53,11 +53,7 @@ COMMANDS = {
         "check",
         "Print the state of the workspace in one line, for a monitoring system.",
     ),
-    "pickup": (
-        "poc.cli.operations.pickup",
-        "pickup",
-        "Show what was fetched from partners' places.",
-    ),
+    "pickup": ("poc.cli.operations.pickup", "pickup", "Show what was fetched from partners' places."),
     "expect": (
         "poc.cli.operations.expect",
         "expect",

@@ -111,6 +111,26 @@ def judge_today(context: WorkspaceContext) -> list[Verdict]:
     return judge_workspace(context)
 
 
+def make_pickup_job(live: LiveWorkspace, resources: ExitStack, report: Callable[[str], None]) -> Callable[[], object]:
+    """Return the job that fetches files; it does and imports nothing before some feed has a pick-up."""
+    threads: list[PickupThreads] = []
+
+    def pick_up() -> None:
+        if not threads:
+            workspace = live.current
+            if not any(workspace.get_feed(*key)[1].pickup for key in workspace.select_feeds(None)):
+                return
+            from time import time_ns
+
+            from poc.pickup.threads import PickupThreads
+
+            made = PickupThreads(lambda: live.current, lambda: time_ns() // 1000, os.environ, report)
+            threads.append(resources.enter_context(made))
+        threads[0]()
+
+    return pick_up
+
+
 def background_jobs(
     context: WorkspaceContext,
     live: LiveWorkspace,
@@ -171,22 +191,9 @@ def background_jobs(
         live.current, lambda: datetime.now(UTC), context.release, stop, report, log.result, refresh=live.refresh
     )
     inboxes = resources.enter_context(worker)
-    pickups: list[PickupThreads] = []
-
-    def pick_up() -> None:
-        if not pickups:
-            workspace = live.current
-            if not any(workspace.get_feed(*key)[1].pickup for key in workspace.select_feeds(None)):
-                return
-            from poc.pickup.threads import PickupThreads
-
-            threads = PickupThreads(lambda: live.current, lambda: time_ns() // 1000, os.environ, report)
-            pickups.append(resources.enter_context(threads))
-        pickups[0]()
-
     return {
         "exchange": inboxes.scan,
-        "pickup": pick_up,
+        "pickup": make_pickup_job(live, resources, report),
         "expect": ExpectationJob(lambda: live.current, lambda: datetime.now(UTC), report),
         "collect": collect_spool,
         "judge": partial(judge_today, context),

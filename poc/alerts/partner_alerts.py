@@ -65,7 +65,9 @@ def place_alerts(ledger: Ledger, workspace: Workspace) -> Iterator[Alert]:
 
     A workspace in which no feed has a pick-up has none, and nothing is read for it. Raises TryLater, LedgerDamaged.
     """
-    feeds = {name: feed.pickup for name in workspace.select_feeds(None) if (feed := workspace.get_feed(*name)[1]).pickup}
+    feeds = {
+        name: feed.pickup for name in workspace.select_feeds(None) if (feed := workspace.get_feed(*name)[1]).pickup
+    }
     if not feeds:
         return
     from poc.pickup.store import failing_files, read_places
@@ -74,11 +76,12 @@ def place_alerts(ledger: Ledger, workspace: Workspace) -> Iterator[Alert]:
     for state in read_places(ledger):
         if state.failing_since_us is None or places.get((state.partner, state.feed)) != state.place:
             continue
+        tries = "1 try" if state.failures == 1 else f"{state.failures:,} tries"
         worked = f"it last worked at {format_utc(state.looked_at_us)}" if state.looked_at_us else "it never worked"
         yield Alert(
             kind="place_down", severity="critical", partner=state.partner, feed=state.feed,
             since=datetime.fromtimestamp(state.failing_since_us / 1_000_000, UTC),
-            summary=f"{state.error}; {worked}, and {plural(state.failures, 'try').replace('trys', 'tries')} failed since",
+            summary=f"{state.error}; {worked}, and {tries} failed since",
             next_step=f"milepost pickup ls {state.partner}/{state.feed}",
         )  # fmt: skip
     stuck: dict[tuple[str, str], list[PickedFile]] = {}
@@ -86,10 +89,11 @@ def place_alerts(ledger: Ledger, workspace: Workspace) -> Iterator[Alert]:
         if places.get((file.partner, file.feed)) == file.place:
             stuck.setdefault((file.partner, file.feed), []).append(file)
     for (partner, feed_id), files in stuck.items():
+        first = files[0]
         yield Alert(
             kind="pickup_failed", severity="warning", partner=partner, feed=feed_id, count=len(files),
             since=datetime.fromtimestamp(min(file.failing_since_us or 0 for file in files) / 1_000_000, UTC),
-            summary=f"{plural(len(files), 'file')} stuck at {files[0].place}; {truncate(files[0].name)}: {files[0].error}",
+            summary=f"{plural(len(files), 'file')} stuck at {first.place}; {truncate(first.name)}: {first.error}",
             next_step=f"milepost pickup ls {partner}/{feed_id}",
         )  # fmt: skip
 

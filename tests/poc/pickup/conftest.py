@@ -1,9 +1,6 @@
 """A workspace with a folder as the place of its feed, turns at that place, and exchanges that end as a test says."""
 
 import os
-from contextlib import closing
-from datetime import UTC, datetime
-from types import SimpleNamespace
 
 import pytest
 
@@ -49,6 +46,7 @@ class PickupCase:
         self.ledger = open_ledger(self.workspace.ledger)
 
     def write_partner(self, more, of_feed, url):
+        """Write the partner's file, and read the workspace anew."""
         text = PARTNER.format(url=url, more=more, of_feed=of_feed)
         (self.root / "partners/UA.toml").write_text(text)
         self.workspace = load_workspace(self.root)
@@ -56,6 +54,7 @@ class PickupCase:
         self.pickup = self.workspace.get_feed("UA", "flights")[1].pickup
 
     def put(self, name, content):
+        """Write a file at the place."""
         (self.place_folder / name).write_text(content)
 
     def turn(self, after_s=0, place=None):
@@ -68,6 +67,7 @@ class PickupCase:
         return turn()
 
     def inbox_files(self):
+        """The files in the inbox with their content."""
         return {path.name: path.read_text() for path in sorted(self.inbox.iterdir())} if self.inbox.exists() else {}
 
     def rows(self):
@@ -75,6 +75,7 @@ class PickupCase:
         return files_of_place(self.ledger, "UA", "flights", self.pickup.url)
 
     def states(self):
+        """Name, state and what became of it at the place, of each version."""
         return [(row.name, row.state, row.after) for row in self.rows()]
 
     def finish(self, name, outcome="done"):
@@ -101,9 +102,3 @@ def case(tmp_path):
     yield make
     for each in made:
         each.ledger.close()
-
-
-@pytest.fixture
-def clock():
-    """The wall clock, for threads."""
-    return SimpleNamespace(now_us=lambda: int(datetime.now(UTC).timestamp() * 1_000_000), closing=closing)
