@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from poc.config.dialect import Dialect
 from poc.config.endpoint import EndpointConfig, check_path
+from poc.config.formats.dialect import Dialect
 from poc.config.formats.format_tables import FormatTables
 from poc.config.hours import Expect, Send
 from poc.config.map_field import MapField

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from poc.formats.grammar import Grammar, blanks
 
 if TYPE_CHECKING:
-    from poc.config.dialect import Dialect
+    from poc.config.formats.dialect import Dialect
 
 
 #: Regular expressions by declared line end: the end of a row, and a physical line whatever it holds.

@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from poc.config.dialect import Dialect
+    from poc.config.formats.dialect import Dialect
     from poc.formats.compression import ByteStream
 
 #: Marks of a conversion: before bytes that are not valid in the encoding, and before a character's unusual bytes, which

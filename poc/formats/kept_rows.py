@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from poc.config.dialect import Dialect
+from poc.config.formats.dialect import Dialect
 from poc.formats.block_batches import BlockLines, block_batches
 from poc.formats.encodings import TextEncoding
 from poc.formats.file_head import FileHead

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from poc.capture.bodies import SentBody, read_bodies
-from poc.config.dialect import Dialect
+from poc.config.formats.dialect import Dialect
 from poc.config.map_field import MapField
 from poc.config.partner import Feed
 from poc.contract.contract import load_contract

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from poc.batch import ROW
-from poc.config.dialect import Dialect
+from poc.config.formats.dialect import Dialect
 from poc.config.partner import Feed
 from poc.errors import ContractBreach
 from poc.formats.encodings import file_codec

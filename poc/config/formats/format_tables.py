@@ -6,8 +6,8 @@ from codecs import lookup
 
 from pydantic import Field
 
-from poc.config.dialect import Dialect
 from poc.config.formats.control_records import ControlRecord
+from poc.config.formats.dialect import Dialect
 from poc.config.formats.fixed_width import FixedWidth, Span
 from poc.config.formats.nested import JsonPaths, XmlRecords
 from poc.config.formats.workbook import Workbook

@@ -83,9 +83,10 @@ def test_create_workspace_never_overwrites_a_workspace(workspace):
 
 def test_every_key_of_a_partner_file_is_documented():
     """docs/reference/partner-file.md has a row or a line for each key that the file can have."""
-    from poc.config.dialect import Dialect
     from poc.config.endpoint import EndpointConfig, Success
-    from poc.config.partner import Budget, Feed, MapField, Partner, RetrySchedule
+    from poc.config.formats.dialect import Dialect
+    from poc.config.map_field import MapField
+    from poc.config.partner import Budget, Feed, Partner, RetrySchedule
 
     text = (Path(__file__).parents[3] / "docs" / "reference" / "partner-file.md").read_text()
     models = (Partner, EndpointConfig, Success, RetrySchedule, Feed, Dialect, Budget, MapField)

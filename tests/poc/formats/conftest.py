@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from poc.config.dialect import Dialect
+from poc.config.formats.dialect import Dialect
 from poc.config.partner import Feed
 from poc.formats.registry import make_reader
 

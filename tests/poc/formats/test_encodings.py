@@ -7,7 +7,7 @@ import pkgutil
 import pytest
 from pydantic import ValidationError
 
-from poc.config.dialect import Dialect
+from poc.config.formats.dialect import Dialect
 from poc.errors import ContractBreach
 from poc.formats.record_splitter import Sizes
 from poc.formats.registry import make_reader
