@@ -77,6 +77,7 @@ class HttpsPlace:
             return None
         answer = self._ask("HEAD", name)
         if answer.status in NO_HEAD:
+            answer.close()
             answer = self._ask("GET", name)
         with closing(answer):
             if answer.status == 304 and name in self._known:
@@ -97,7 +98,8 @@ class HttpsPlace:
             answer, skip_bytes = self._open(seen, at)
             try:
                 while True:
-                    answer.until_s = start_s + deadline_s(self._timeout_s, at + skip_bytes + PIECE_BYTES)
+                    due_bytes = min(begin + at + PIECE_BYTES, begin + seen.size_bytes)  # what was read anew counts, too
+                    answer.until_s = start_s + deadline_s(self._timeout_s, due_bytes)
                     piece = answer.read(min(skip_bytes, PIECE_BYTES) or PIECE_BYTES)
                     if not piece:
                         break

@@ -72,7 +72,7 @@ class S3Place:
             body = self._open(seen, at)
             try:
                 while True:
-                    body.until_s = start_s + deadline_s(self._timeout_s, at + PIECE_BYTES)
+                    body.until_s = start_s + deadline_s(self._timeout_s, min(at + PIECE_BYTES, seen.size_bytes))
                     piece = body.read(PIECE_BYTES)
                     if not piece:
                         break

@@ -223,11 +223,12 @@ class WebAnswer:
             self.close()
 
     def close(self) -> None:
-        """Give up what is left of the body."""
+        """Give up what is left of the body; the connection of an answer that has none is kept."""
         if not self._ended:
             self._ended = True
+            whole = self._answer.length == 0 and not self._answer.will_close
             self._answer.close()
-            self.on_end(False)
+            self.on_end(whole)
 
     def _finish(self) -> None:
         """Keep the connection after a complete body. Raises CutShort for one that is not."""
