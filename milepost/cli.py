@@ -32,6 +32,21 @@ COMMANDS = {
         "serve",
         "Show the dashboard, exchange files from the inboxes, collect, and judge once a day.",
     ),
+    "work": (
+        "milepost.processes.commands",
+        "work",
+        "Exchange files from the inboxes until a signal comes: any number of these processes share the work.",
+    ),
+    "watch": (
+        "milepost.processes.commands",
+        "watch",
+        "Fetch files from the places of partners into the inboxes until a signal comes.",
+    ),
+    "schedule": (
+        "milepost.processes.commands",
+        "schedule",
+        "Do what goes by the clock until a signal comes: expected files, notifications, the log of alerts, `[keep]`.",
+    ),
     "validate": (
         "milepost.init_validate",
         "validate",

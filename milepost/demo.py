@@ -16,7 +16,8 @@ from metrics.terminal import print_line, print_text
 from milepost.context import WorkspaceContext
 from milepost.errors import CommandError
 from milepost.migration_demo.command import migrate
-from milepost.serve import judge_today, serve_until_signal
+from milepost.processes.background_jobs import judge_today
+from milepost.serve import serve_until_signal
 from poc.cli.operations.log_options import logger_of
 
 if TYPE_CHECKING:

@@ -14,8 +14,16 @@ import click
 from metrics.process_end import STOP_S
 from metrics.terminal import print_line
 from milepost.acts import find_target, make_doers
-from milepost.jobs import JobWatch, reporting_errors
 from milepost.migration import read_feed_migration, read_migration, routed_partners
+from milepost.processes.background_jobs import (
+    Service,
+    evidence_jobs,
+    exchange_jobs,
+    fetch_jobs,
+    refresh_jobs,
+    schedule_jobs,
+)
+from milepost.processes.job_errors import JobWatch, guard_jobs
 from milepost.repairs import list_held, read_held
 from milepost.service_state import read_exchange_notes, read_service_state
 from milepost.web_access import make_access, make_tls
@@ -24,34 +32,13 @@ from poc.cli.operations.log_options import log_options, logger_of, new_run_id
 if TYPE_CHECKING:
     import logging
     import socket
-    from collections.abc import Callable
 
     from dashboard.tls import TlsFront
     from milepost.context import WorkspaceContext
-    from poc.alerts.open_alerts import SharedAlerts
-    from poc.logs.exchange_log import ExchangeLog
-    from poc.pickup.threads import PickupThreads
-    from poc.validation.live_workspace import LiveWorkspace
-    from roadmap.model import Verdict
 
-
-#: Seconds between two looks into the inboxes.
-SCAN_S = 1.0
-
-#: Seconds between two judgements of the files that are expected.
-EXPECT_S = 5.0
-
-#: Seconds between two checks whether each place has its thread, and none hangs.
-PICKUP_S = 5.0
 
 #: Seconds without a look into the inboxes after which the service counts as stopped.
 STOPPED_S = 60.0
-
-#: Seconds between two comparisons of the open alerts with those that people were told of.
-NOTIFY_S = 10.0
-
-#: Seconds between two looks whether the digest by mail is due.
-DIGEST_S = 60
 
 #: Seconds for which the dashboard shows a view before it reads newer data.
 VIEW_KEPT_S = 2.0
@@ -75,6 +62,11 @@ GC_THRESHOLD = 2_000
     help="Speak TLS with this certificate and its chain, PEM; a renewed one is taken within a minute.",
 )
 @click.option("--key", type=click.Path(path_type=Path), help="The key of the certificate, PEM, without a password.")
+@click.option(
+    "--pages-only",
+    is_flag=True,
+    help="Only show the dashboard, collect and judge: `milepost work`, `watch` and `schedule` do the rest.",
+)
 @log_options
 @click.pass_obj
 def serve(
@@ -83,6 +75,7 @@ def serve(
     port: int,
     cert: Path | None,
     key: Path | None,
+    pages_only: bool,
     log_format: str | None,
     log_level: str | None,
     log_file: Path | None,
@@ -101,113 +94,20 @@ def serve(
     listener = listen(host, port, has_accounts=context.workspace.settings.web.sign_in != "none")
     tls = make_tls(context.workspace.settings.web, listener, cert, key)
     print_line(f"Dashboard: {url_of(listener) if tls is None else context.public_url} (Ctrl-C ends it)")
-    sys.exit(serve_until_signal(context, listener, logger, tls))
-
-
-def judge_today(context: WorkspaceContext) -> list[Verdict]:
-    """Judge the milestones as of today, on the workspace's clock, and store the evaluations."""
-    from roadmap.cli.main import judge_workspace
-
-    return judge_workspace(context)
-
-
-def make_pickup_job(live: LiveWorkspace, resources: ExitStack, report: Callable[[str], None]) -> Callable[[], object]:
-    """Return the job that fetches files; it does and imports nothing before some feed has a pick-up."""
-    threads: list[PickupThreads] = []
-
-    def pick_up() -> None:
-        if not threads:
-            workspace = live.current
-            if not any(workspace.get_feed(*key)[1].pickup for key in workspace.select_feeds(None)):
-                return
-            from time import time_ns
-
-            from poc.pickup.threads import PickupThreads
-
-            made = PickupThreads(lambda: live.current, lambda: time_ns() // 1000, os.environ, report)
-            threads.append(resources.enter_context(made))
-        threads[0]()
-
-    return pick_up
-
-
-def background_jobs(
-    context: WorkspaceContext,
-    live: LiveWorkspace,
-    stop: Callable[[], bool],
-    resources: ExitStack,
-    logger: logging.Logger,
-    log: ExchangeLog,
-    alerts: SharedAlerts,
-) -> dict[str, Callable[[], object]]:
-    """Return the jobs of a running service by name, one function each; `resources` ends them, and `alerts` reads."""
-    from contextlib import closing, nullcontext
-    from datetime import UTC, datetime
-    from functools import partial
-    from time import time_ns
-
-    from metrics.collector.collect import collect
-    from metrics.export.data_dictionary import write_beside
-    from metrics.store.database import open_store
-    from milepost.digest import make_digest_job
-    from poc.alerts.read_ledger import open_ledger_read_only
-    from poc.ledger.opening import open_ledger
-    from poc.logs.alert_log import AlertLog
-    from poc.maintenance.retention import tidy
-    from poc.notify.notifier import Notifier
-    from poc.schedule.expectation_job import ExpectationJob
-    from poc.service.worker import InboxWorker
-
-    report = log.problem
-    alert_log = AlertLog(logger, log.run_id)
-
-    def log_alerts() -> None:
-        ledger = open_ledger_read_only(live.current.ledger)
-        with closing(ledger) if ledger is not None else nullcontext():
-            alert_log.update(alerts(live.current, ledger, datetime.now(UTC), os.environ))
-
-    def collect_spool() -> None:
-        if context.workspace.spool.is_dir():
-            with closing(open_store(context.store_of("live"), "live")) as db:
-                collect(context.workspace.spool, db, time_ns() // 1000)
-
-    now = partial(datetime.now, UTC)
-    notifier = Notifier(lambda: live.current, now, os.environ, context.milestone_statuses, stop, alerts)
-
-    def notify() -> None:
-        for attempt in notifier.turn():
-            if attempt.error:
-                report(f"{attempt.notification.target}: not told: {attempt.error}; see `milepost notify ls`")
-
-    def tidy_daily() -> None:
-        if any(live.current.settings.keep.model_dump().values()):
-            with closing(open_ledger(live.current.ledger)) as ledger:
-                tidy(live.current, ledger, datetime.now(UTC), partial(context.remove_old_runs, dry_run=False))
-
-    write_beside(context.store_of("live"))
-    for problem in live.current.problems.values():
-        report(f"{problem}; this partner is left out")
-    worker = InboxWorker(
-        live.current, lambda: datetime.now(UTC), context.release, stop, report, log.result, refresh=live.refresh
-    )
-    inboxes = resources.enter_context(worker)
-    return {
-        "exchange": inboxes.scan,
-        "pickup": make_pickup_job(live, resources, report),
-        "expect": ExpectationJob(lambda: live.current, lambda: datetime.now(UTC), report),
-        "collect": collect_spool,
-        "judge": partial(judge_today, context),
-        "notify": notify,
-        "alerts": log_alerts,
-        "tidy": tidy_daily,
-        "digest": make_digest_job(context, lambda: live.current.settings.digest, report),
-    }
+    sys.exit(serve_until_signal(context, listener, logger, tls, pages_only=pages_only))
 
 
 def serve_until_signal(
-    context: WorkspaceContext, listener: socket.socket, logger: logging.Logger, tls: TlsFront | None = None
+    context: WorkspaceContext,
+    listener: socket.socket,
+    logger: logging.Logger,
+    tls: TlsFront | None = None,
+    *,
+    pages_only: bool = False,
 ) -> int:
     """Serve the dashboard and run the jobs until a signal comes; the current job is finished first.
+
+    With `pages_only`, other processes exchange, fetch and do what goes by the clock.
 
     Returns:
         130 after Ctrl-C, 143 after SIGTERM.
@@ -218,7 +118,6 @@ def serve_until_signal(
 
     from dashboard.config import Config
     from dashboard.server import run_server
-    from metrics.periodic_jobs import PeriodicJob
     from poc.alerts.open_alerts import SharedAlerts
     from poc.logs.exchange_log import ExchangeLog
     from poc.logs.logger import close_logger
@@ -230,8 +129,10 @@ def serve_until_signal(
     log = ExchangeLog(logger, new_run_id())
     live = LiveWorkspace(context.workspace, log.problem, log.change)
     alerts = SharedAlerts()
-    jobs = background_jobs(context, live, stop.is_set, resources, logger, log, alerts)
+    service = Service(context, live, stop.is_set, resources, logger, log, alerts)
+    parts = (refresh_jobs, evidence_jobs) if pages_only else (exchange_jobs, fetch_jobs, schedule_jobs, evidence_jobs)
     watch = JobWatch(STOPPED_S, time.monotonic)
+    jobs = guard_jobs({name: job for part in parts for name, job in part(service).items()}, watch, stop, log.problem)
     config = Config(
         store=context.store,
         milestones=context.milestones,
@@ -258,18 +159,5 @@ def serve_until_signal(
         stopped_jobs=watch.stopped,
         exchange_notes=lambda: read_exchange_notes(live.current),
     )
-    guarded = partial(reporting_errors, report=log.problem)
-    periodic_jobs = {  # in this order at the start, so that the judge sees collected runs
-        "exchange": PeriodicJob(work=guarded(watch.of("exchange", jobs["exchange"])), every_s=SCAN_S, first_s=0),
-        "pickup": PeriodicJob(work=guarded(jobs["pickup"]), every_s=PICKUP_S, first_s=0),
-        "expect": PeriodicJob(work=guarded(jobs["expect"]), every_s=EXPECT_S, first_s=0),
-        "collect": PeriodicJob(work=guarded(jobs["collect"]), every_s=2, first_s=1),
-        # only the judge waits for a busy database: the next turn of the others comes soon
-        "judge": PeriodicJob(work=guarded(jobs["judge"], stop.wait), every_s=86_400, first_s=3),
-        "notify": PeriodicJob(work=guarded(jobs["notify"]), every_s=NOTIFY_S, first_s=5),
-        "alerts": PeriodicJob(work=guarded(jobs["alerts"]), every_s=NOTIFY_S, first_s=5),
-        "tidy": PeriodicJob(work=guarded(jobs["tidy"]), every_s=86_400, first_s=60),
-        "digest": PeriodicJob(work=guarded(jobs["digest"]), every_s=DIGEST_S, first_s=10),
-    }
     with resources:
-        return run_server(config, listener, periodic_jobs, stop, STOP_S, gc_threshold=GC_THRESHOLD, tls=tls)
+        return run_server(config, listener, jobs, stop, STOP_S, gc_threshold=GC_THRESHOLD, tls=tls)

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from milepost.jobs import RETRY_BUSY_S, JobWatch, reporting_errors
+from milepost.processes.job_errors import RETRY_BUSY_S, JobWatch, reporting_errors
 
 
 @pytest.fixture

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from metrics.terminal import print_line
 from milepost.errors import BUSY, describe_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import threading
+    from collections.abc import Callable, Mapping
+
+    from metrics.periodic_jobs import PeriodicJob
 
 #: Seconds until a job that found the database in use is repeated, where its next turn is far off.
 RETRY_BUSY_S = 60.0
@@ -77,3 +81,18 @@ def reporting_errors(
             pass
 
     return run
+
+
+def guard_jobs(
+    jobs: Mapping[str, PeriodicJob], watch: JobWatch, stop: threading.Event, report: Callable[[str], None]
+) -> dict[str, PeriodicJob]:
+    """Return the jobs with their expected errors reported; where files are exchanged, `watch` tells if that stops.
+
+    Only a job that runs once a day waits for a busy database: the next turn of the others comes soon.
+    """
+    guarded = {}
+    for name, job in jobs.items():
+        work = watch.of(name, job.work) if name == "exchange" else job.work
+        pause = stop.wait if name == "judge" else None
+        guarded[name] = replace(job, work=reporting_errors(work, pause, report))
+    return guarded
