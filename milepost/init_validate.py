@@ -70,9 +70,12 @@ def init(folder: Path, new_ledger: bool, new_id: bool, moved: bool, as_json: boo
 def replace_ledger(root: Path) -> str:
     """Make an empty ledger in the place of one that is lost, and return what follows from it."""
     from poc.config.workspace import load_workspace
+    from poc.errors import BadInput
     from poc.ledger.opening import create_ledger
 
     ledger = load_workspace(root).ledger
+    if not isinstance(ledger, Path):
+        raise BadInput(f"{ledger}: restore the database from a copy, or empty it and run `milepost migrate`")
     create_ledger(ledger)
     return f"{ledger} is new and empty. A file that was delivered before and is handed in again is sent again."
 

@@ -16,13 +16,14 @@ def list_held(context: WorkspaceContext) -> list[HeldExchange]:
     from contextlib import closing
 
     from dashboard.repairs import HeldExchange, NotReadable
-    from poc.ledger.opening import open_ledger
+    from poc.ledger.opening import open_used_ledger
     from poc.ledger.queries import quarantined_exchanges
 
     with expected_errors_as(NotReadable):
-        if not context.workspace.ledger.exists():
+        used_ledger = open_used_ledger(context.workspace.ledger)
+        if used_ledger is None:
             return []
-        with closing(open_ledger(context.workspace.ledger)) as ledger:
+        with closing(used_ledger) as ledger:
             return [
                 HeldExchange(
                     exchange_id=row["id"], partner=row["partner"], feed=row["feed"], file=row["file"], rows=row["rows"]

@@ -27,3 +27,8 @@ class PostgresAddress:
 
 #: The path of a file in SQLite, or a PostgreSQL database.
 LedgerAddress: TypeAlias = Path | PostgresAddress
+
+
+def marker_path(address: LedgerAddress) -> Path:
+    """Return the path beside which the workspace keeps the marker of its ledger."""
+    return address if isinstance(address, Path) else address.folder / "ledger.db"

@@ -49,9 +49,9 @@ def good_csv():
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    """A ledger that lives as long as the test."""
-    opened = open_ledger(tmp_path / "ledger.db")
+def ledger(ledger_address):
+    """A ledger that lives as long as the test, in each of the two databases."""
+    opened = open_ledger(ledger_address)
     yield opened
     opened.close()
 

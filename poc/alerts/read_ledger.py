@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -17,21 +18,25 @@ from poc.ledger.statements import Statements
 from poc.ledger.workspace_id import check_place, load_ids
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from poc.ledger.ledger import Ledger
+    from poc.ledger_address import LedgerAddress
 
 #: Seconds to wait for another program that has the ledger locked: a monitor waits ten seconds at most.
 LOCK_TIMEOUT_S = 3.0
 
 
-def open_ledger_read_only(path: Path) -> Ledger | None:
-    """Open the ledger at `path` for reading, while others write to it; None where nothing was exchanged yet.
+def open_ledger_read_only(address: LedgerAddress) -> Ledger | None:
+    """Open the ledger at `address` for reading, while others write to it; None where nothing was exchanged yet.
 
     Raises:
         LedgerDamaged: it cannot be read, is lost, is from another release, or is a copy of another workspace's.
         TryLater: another program has it locked.
     """
+    if not isinstance(address, Path):
+        from poc.ledger.postgres.opening import open_postgres_read_only
+
+        return open_postgres_read_only(address, LOCK_TIMEOUT_S)
+    path = address
     refuse_lost_ledger(path)
     if is_empty(path):
         return None

@@ -33,12 +33,10 @@ def find(context: CliContext, text: str, as_json: bool) -> None:
 
     from poc.errors import BadInput
     from poc.exchanges.file_search import MAX_EXCHANGES, search_files
-    from poc.ledger.opening import open_ledger
-    from poc.ledger.sqlite.presence import refuse_lost_ledger
+    from poc.ledger.opening import open_used_ledger
 
     workspace = context.workspace
-    refuse_lost_ledger(workspace.ledger)
-    ledger = open_ledger(workspace.ledger) if workspace.ledger.exists() else None
+    ledger = open_used_ledger(workspace.ledger)
     with closing(ledger) if ledger is not None else nullcontext():
         result = search_files(workspace, ledger, text)
     if not result.exchanges and not result.files:

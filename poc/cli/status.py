@@ -160,9 +160,8 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
     from contextlib import closing, suppress
 
     from poc.alerts.open_alerts import read_open_alerts
-    from poc.ledger.opening import open_ledger
+    from poc.ledger.opening import open_used_ledger
     from poc.ledger.queries import exchange_totals, quarantined_exchanges, redeliveries, unfinished_exchanges
-    from poc.ledger.sqlite.presence import refuse_lost_ledger
     from poc.maintenance.held_files import held_files
     from poc.notify.notification_store import failing_targets
     from poc.retries.partner_state import breaker_states
@@ -195,9 +194,8 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
         "notifications": [],
         "alerts": [],
     }
-    refuse_lost_ledger(workspace.ledger)
-    if workspace.ledger.exists():
-        with closing(open_ledger(workspace.ledger)) as ledger:
+    if (used_ledger := open_used_ledger(workspace.ledger)) is not None:
+        with closing(used_ledger) as ledger:
             state["exchanges"], state["troubles"] = exchange_totals(ledger), unfinished_exchanges(ledger)
             state["quarantine"], state["redeliveries"] = quarantined_exchanges(ledger), redeliveries(ledger)
             now_us = int(now.timestamp() * 1_000_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from decimal import Decimal
 from pathlib import Path
@@ -18,9 +19,15 @@ from poc.config.settings.web import WebSettings
 from poc.config.settings.worth import WorthSettings
 from poc.config.strict import Strict
 from poc.errors import BadInput
+from poc.ledger_address import PostgresAddress
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+
+    from poc.ledger_address import LedgerAddress
+
+#: The ledger of a workspace whose settings name no other.
+SQLITE = "sqlite:///var/ledger.db"
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -66,6 +73,12 @@ class WorkspaceSettings(Strict):
     level: int | None = Field(
         default=None, ge=1, description="Service level to run at; without it, the highest level that is built."
     )
+    ledger: str = Field(
+        default=SQLITE,
+        description="Where the ledger is. The default is a file of the workspace, for one machine. "
+        "`postgresql+psycopg://USER:${env:NAME}@HOST/DATABASE` is a database that several machines share; the password "
+        "is a secret, so only its name stands here, as `${env:NAME}` or `${file:PATH}`. All of the URL may be one.",
+    )
     work: WorkSettings = Field(default=WorkSettings(), description="How the work on many feeds is shared.")
     alerts: AlertSettings = Field(default=AlertSettings(), description="From when on a problem is an alert.")
     notify: tuple[NotifyTarget, ...] = Field(
@@ -81,6 +94,21 @@ class WorkspaceSettings(Strict):
     import_: dict[str, Any] = Field(
         default={}, alias="import", description="How `milepost metrics import` reads the log of another system."
     )
+
+    @field_validator("ledger")
+    @classmethod
+    def _holds_no_password(cls, url: str) -> str:
+        reference = r"\$\{(env|file):[^${}]+\}"
+        if url == SQLITE or re.fullmatch(reference, url):
+            return url
+        if not (match := re.fullmatch(r"postgresql(\+psycopg)?://([^/?#]*)/[^/?#]+(\?[^#]*)?", url)):
+            raise ValueError(f"must be {SQLITE}, or a URL as postgresql+psycopg://USER:${{env:NAME}}@HOST/DATABASE")
+        _, colon, password = match[2].rpartition("@")[0].partition(":")
+        if colon and not re.fullmatch(reference, password):
+            raise ValueError("holds a password; write `${env:NAME}` or `${file:PATH}` in its place")
+        if "password=" in (match[3] or ""):
+            raise ValueError("holds a password; write `${env:NAME}` or `${file:PATH}` before the host")
+        return url
 
     @field_validator("notify")
     @classmethod
@@ -106,9 +134,11 @@ class Workspace(Strict):
     unused_changes: dict[str, str] = Field(default={})
 
     @property
-    def ledger(self) -> Path:
-        """The path of the ledger of this workspace's exchanges."""
-        return self.root / "var" / "ledger.db"
+    def ledger(self) -> LedgerAddress:
+        """Where the ledger of this workspace's exchanges is."""
+        if self.settings.ledger == SQLITE:
+            return self.root / "var" / "ledger.db"
+        return PostgresAddress(self.settings.ledger, self.root / "var", self.root)
 
     @property
     def spool(self) -> Path:
@@ -240,7 +270,9 @@ def may_be_secret(place: tuple[int | str, ...]) -> bool:
     """Return whether a value of a file may contain a password or token by mistake, as addresses do."""
     if place[:1] == ("notify",):
         return place[2:] not in {("name",), ("digest",), ("zone",), ("min_severity",)} and place[2:3] != ("kinds",)
-    return place == ("endpoint",) or place[:2] in {("endpoint", key) for key in ("url", "headers", "secret_headers")}
+    if place in {("endpoint",), ("ledger",)}:
+        return True
+    return place[:2] in {("endpoint", key) for key in ("url", "headers", "secret_headers")}
 
 
 def keys_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

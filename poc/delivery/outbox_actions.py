@@ -99,6 +99,7 @@ def resend_all(ledger: Ledger, partners: Sequence[str], now_us: int) -> Resent:
     """
     c = EXCHANGE.c
     with ledger.reporting_errors():
+        ledger.begin()
         rows = _make_due(ledger, partners, c.outcome.in_(("due", "failed")), now_us, refused=True)
         ambiguous = sa.select(sa.func.coalesce(sa.func.sum(c.rows_ambiguous), 0)).where(c.partner.in_(partners))
         left = int(ledger.connection.execute(ambiguous).scalar_one())
@@ -126,6 +127,7 @@ def release_partner(ledger: Ledger, partner: str, now_us: int) -> Resent:
         EXCHANGE.c.outcome == "due", sa.and_(EXCHANGE.c.outcome == "failed", EXCHANGE.c.id.in_(turned_away))
     )
     with ledger.reporting_errors():
+        ledger.begin()
         rows = _make_due(ledger, [partner], waited, now_us, refused=False)
         delete_breakers(ledger, partner)
         ledger.commit()

@@ -95,7 +95,7 @@ def _is_wanted(place: str, path: Path, text: str) -> bool:
 def _exchanges(ledger: Ledger, text: str, digests: Sequence[str]) -> tuple[list[dict[str, Any]], bool]:
     """Return the newest exchanges with the name, id or digest, or with one of `digests`; and whether there are more."""
     c = EXCHANGE.c
-    matches = [c.file == text, c.file.op("GLOB")(text), c.sha256.in_(digests)]
+    matches = [c.file == text, ledger.matches_glob(c.file, text), c.sha256.in_(digests)]
     if HEX_START.fullmatch(text):
         matches += [c.id.startswith(text.lower(), autoescape=True), c.sha256.startswith(text.lower(), autoescape=True)]
     columns = [*(c[name] for name in NAMES), *(c[name] for name in COUNT_COLUMNS)]

@@ -17,6 +17,7 @@ from poc.exchanges.exchange import exchange
 from poc.ledger.lookup import received_before
 from poc.ledger.opening import open_ledger
 from poc.ledger.workspace_id import marked_id
+from poc.ledger_address import marker_path
 from poc.transports.http import HttpEndpoint
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from poc.exchanges.receipt import Receipt
     from poc.formats.registry import RowEncoder
     from poc.ledger.lookup import ReceivedBefore
+    from poc.ledger_address import LedgerAddress
     from poc.pipeline.prepared_feed import PreparedFeed
     from poc.transports.http import RequestPreview
 
@@ -49,7 +51,7 @@ class Trial:
     first_rows: tuple[str, ...]
 
 
-def try_file(prepared: PreparedFeed, path: Path, now: datetime, ledger: Path, rows: int) -> Trial:
+def try_file(prepared: PreparedFeed, path: Path, now: datetime, ledger: LedgerAddress, rows: int) -> Trial:
     """Return what an exchange of a file would do; `ledger` is that of the workspace, `rows` the most rows to show.
 
     Memory is bounded as in an exchange; the requests of a large file are kept in the system's temporary folder
@@ -68,7 +70,7 @@ def try_file(prepared: PreparedFeed, path: Path, now: datetime, ledger: Path, ro
             prepared, encoder=sample, endpoint=endpoint, folder=target, parallel=1, span_files=False, small_files=None
         )
         # with the workspace's id, so that the request has the key that it would have
-        fixed_id = marked_id(ledger) or None
+        fixed_id = marked_id(marker_path(ledger)) or None
         with closing(open_ledger(Path(folder) / "ledger.db", fixed_id=fixed_id)) as trial_ledger:
             receipt = exchange(ends, path, now, trial_ledger)
         written = [] if target is None or not target.is_dir() else sorted(target.iterdir())

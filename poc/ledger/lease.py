@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from poc.errors import LeaseLost, LedgerDamaged, TryLater
 from poc.ledger.process_identity import is_dead, process_id
@@ -37,8 +38,10 @@ NO_CAP = 1 << 30
 LEASE_S = 15.0
 
 OF_FEED = sa.and_(FEED.c.partner == sa.bindparam("of_partner"), FEED.c.feed == sa.bindparam("of_feed"))
-INSERT_FEED = sa.insert(FEED).prefix_with("OR IGNORE")
+INSERT_FEED = insert(FEED).on_conflict_do_nothing()
 SELECT_LEASE = sa.select(FEED.c.owner, FEED.c.epoch, FEED.c.until_us).where(OF_FEED)
+#: Within a transaction, no other process takes the lease until its end; in SQLite every transaction of changes does so.
+SELECT_LEASE_TO_KEEP = SELECT_LEASE.with_for_update(read=True)
 SELECT_SERVED = sa.select(FEED.c.partner, FEED.c.feed, FEED.c.served_at_us)
 
 _OTHER = FEED.alias("other")
@@ -120,7 +123,7 @@ class LeaseHolder:
         Raises TryLater, LedgerDamaged.
         """
         with self._exclusive():
-            self._ledger.begin()  # the time is that of the change, however long others wrote before
+            self._ledger.begin(f"leases/{partner}")  # the time is that of the change, however long others wrote before
             now_us = self._clock_us()
             latest_us = self._latest_us(now_us)
             values = {
@@ -153,7 +156,8 @@ class LeaseHolder:
             if self._held:
                 self._ledger.begin()
                 latest_us = self._latest_us(self._clock_us())
-                self._ledger.execute(RENEW, *({**_parameters(lease), "latest_us": latest_us} for lease in self._held))
+                held = sorted(self._held, key=lambda lease: (lease.partner, lease.feed))  # no two wait for each other
+                self._ledger.execute(RENEW, *({**_parameters(lease), "latest_us": latest_us} for lease in held))
                 self._ledger.commit()
 
     def __enter__(self) -> Self:
@@ -208,7 +212,8 @@ def check_lease(ledger: Ledger, lease: Lease) -> None:
         LeaseLost: another process has taken the lease.
         TryLater, LedgerDamaged.
     """
-    holder = ledger.execute(SELECT_LEASE, {"of_partner": lease.partner, "of_feed": lease.feed})
+    query = SELECT_LEASE_TO_KEEP if ledger.is_changing else SELECT_LEASE
+    holder = ledger.execute(query, {"of_partner": lease.partner, "of_feed": lease.feed})
     if not holder or holder[0][:2] != (lease.owner, lease.epoch):
         who = describe_holder(ledger, lease.partner, lease.feed)
         raise LeaseLost(

@@ -206,7 +206,7 @@ class Ledger(ABC):
             with self.reporting_errors():
                 raise
         except BaseException:
-            self._driver.rollback()
+            self._roll_back_driver()
             raise
         finally:
             self._end_writing()
@@ -244,10 +244,13 @@ class Ledger(ABC):
     def roll_back(self) -> None:
         """Roll back what was not committed, and make commits wait for the disk again."""
         try:
-            self._driver.rollback()
+            self._roll_back_driver()
         finally:
             self._end_writing()
         self._set_waiting(True)
+
+    def _roll_back_driver(self) -> None:
+        self._driver.rollback()
 
     @contextmanager
     def reporting_errors(self) -> Iterator[None]:
@@ -257,7 +260,7 @@ class Ledger(ABC):
                 yield
         except (TryLater, LedgerDamaged):
             try:
-                self._driver.rollback()
+                self._roll_back_driver()
             finally:
                 self._end_writing()
             self.check_in_place()  # SQLite calls a deleted database a failure of the disk

@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from poc.ledger.ledger import Ledger
+    from poc.ledger_address import LedgerAddress, PostgresAddress
 
 #: Characters of an id that are shown, and the most ids that an error lists.
 SHORT_ID = 12
 MAX_LISTED_IDS = 5
 
+
+#: Seconds to wait for another program that has the ledger locked.
+LOCK_TIMEOUT_S = 3.0
 
 #: Outcomes of an exchange that has ended for good, and whose file a person may have delivered again.
 SETTLED = ("done", "given_up")
@@ -136,18 +140,37 @@ WHERE sha256 = ? AND partner = ? AND feed = ? ORDER BY opened_at_us DESC LIMIT 1
 """
 
 
-def received_before(path: Path, partner: str, feed: str, sha256: str) -> ReceivedBefore | None:
+def received_before(address: LedgerAddress, partner: str, feed: str, sha256: str) -> ReceivedBefore | None:
     """Return the newest exchange of a file by its digest; None before there is a ledger.
 
     The ledger is only read: it is neither created nor upgraded, and no file beside it is.
 
     Raises TryLater, LedgerDamaged.
     """
+    if not isinstance(address, Path):
+        return _received_before(address, partner, feed, sha256)
+    path = address
     if not path.is_file() or not path.stat().st_size:
         return None
     # without a write-ahead log no program has the ledger open; reading it must not create one
     immutable = "" if Path(f"{path}-wal").exists() else "&immutable=1"
-    address = f"file:{quote(str(path))}?mode=ro{immutable}"
-    with translate_database_errors(str(path)), closing(sqlite3.connect(address, uri=True)) as connection:
+    location = f"file:{quote(str(path))}?mode=ro{immutable}"
+    with translate_database_errors(str(path)), closing(sqlite3.connect(location, uri=True)) as connection:
         row = connection.execute(SELECT_RECEIVED, (sha256, partner, feed)).fetchone()
+    return None if row is None else ReceivedBefore(*row)
+
+
+def _received_before(address: PostgresAddress, partner: str, feed: str, sha256: str) -> ReceivedBefore | None:
+    """Return the newest exchange of a file by its digest, from a ledger in PostgreSQL."""
+    from poc.ledger.postgres.opening import open_postgres_read_only
+
+    ledger = open_postgres_read_only(address, LOCK_TIMEOUT_S)
+    if ledger is None:
+        return None
+    c = EXCHANGE.c
+    query = sa.select(c.id, c.file, c.outcome, c.reason, c.opened_at_us).where(
+        c.sha256 == sha256, c.partner == partner, c.feed == feed
+    )
+    with closing(ledger), ledger.reporting_errors():
+        row = ledger.connection.execute(query.order_by(c.opened_at_us.desc()).limit(1)).first()
     return None if row is None else ReceivedBefore(*row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poc.ledger.sqlite.presence import move_lost_ledger
+from poc.ledger.sqlite.presence import move_lost_ledger, refuse_lost_ledger
 from poc.ledger.sqlite.store import open_sqlite_ledger
 
 if TYPE_CHECKING:
@@ -33,4 +33,15 @@ def open_ledger(address: LedgerAddress, *, fixed_id: str | None = None, decision
     """
     if isinstance(address, Path):
         return open_sqlite_ledger(address, fixed_id=fixed_id, decision=decision)
-    raise NotImplementedError
+    from poc.ledger.postgres.opening import open_postgres_ledger
+
+    return open_postgres_ledger(address, fixed_id=fixed_id, decision=decision)
+
+
+def open_used_ledger(address: LedgerAddress) -> Ledger | None:
+    """Open the ledger at `address`; None where nothing was exchanged yet. Raises as `open_ledger` does."""
+    if isinstance(address, Path):
+        refuse_lost_ledger(address)
+        if not address.exists():
+            return None
+    return open_ledger(address)

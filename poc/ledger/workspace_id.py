@@ -128,6 +128,11 @@ def load_ids(connection: sa.Connection) -> WorkspaceIds:
     return _load(connection)[0] or WorkspaceIds(FIXED_ID)
 
 
+def find_ids(connection: sa.Connection) -> WorkspaceIds | None:
+    """Return the ids in a ledger; None for one that has not been opened yet."""
+    return _load(connection)[0]
+
+
 def _load(connection: sa.Connection) -> tuple[WorkspaceIds | None, Place | None]:
     """Return the ids in a ledger and the place it recorded; None for what is not there yet."""
     rows = connection.execute(sa.select(WORKSPACE)).all()

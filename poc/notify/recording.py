@@ -73,7 +73,7 @@ class Recording:
         if not self._has_news(read_reported(ledger), read_targets(ledger)):
             return False
         with ledger.one_commit():
-            ledger.begin()  # another process may have recorded the same
+            ledger.begin("notifications")  # another process may have recorded the same
             reported, states = read_reported(ledger), read_targets(ledger)
             delete_targets(ledger, states.keys() - {target.name for target in self._workspace.settings.notify})
             for target in self._workspace.settings.notify:

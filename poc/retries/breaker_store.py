@@ -113,7 +113,7 @@ class FeedBreakers:
 
     def save(self) -> None:
         """Apply the noted events to the ledger's rows with its next commit."""
-        for key in self._events:
+        for key in sorted(self._events):  # in one order, so that no two attempts wait for each other
             self._ledger.execute(LOCK_BREAKER, {"key": key})
             rows = self._ledger.execute(SELECT_BREAKERS, {"partner_key": key, "feed_key": key})
             breaker = self._apply(key, CircuitBreaker(*rows[0][1:]))

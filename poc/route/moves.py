@@ -207,7 +207,7 @@ def settle(
 
 def _begin(ledger: Ledger, partner: str, feed: str, by: Decider) -> None:
     """Begin a change of a route. Raises BadInput where it has changed since the person looked at it."""
-    ledger.begin()
+    ledger.begin(f"route/{partner}/{feed}")
     if by.seen is not None and len(read_changes(ledger, partner, feed)) != by.seen:
         ledger.roll_back()
         raise BadInput(

@@ -151,7 +151,7 @@ class ExpectationJudge:
 
     def _judge_chunk(self, store: TickStore, expect: Expect, look: InboxLook) -> tuple[list[Tick], bool]:
         ledger = store.ledger
-        ledger.begin()
+        ledger.begin(store.id)
         try:
             now_us = to_us(self.clock())  # while no other process judges
             before = store.schedule()

@@ -236,7 +236,7 @@ def run_beside(root, stopped, lock_timeout_s=LOCK_TIMEOUT_S):
     """Run beside a stopped process, which then goes on; run again if it was stopped while it locked the ledger."""
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("poc.ledger.ledger.LOCK_TIMEOUT_S", lock_timeout_s)
+            patch.setattr("poc.ledger.sqlite.store.LOCK_TIMEOUT_S", lock_timeout_s)
             results = [result for _, result in run(root)]
     finally:
         go_on(stopped)

@@ -33,7 +33,7 @@ def test_a_locked_ledger_is_for_later(one_partner, csv, monkeypatch):
     one_partner.milepost("run")
     one_partner.put("a.csv", csv(3))
     with closing(sqlite3.connect(one_partner.root / "var/ledger.db")) as other, monkeypatch.context() as patch:
-        patch.setattr("poc.ledger.ledger.LOCK_TIMEOUT_S", 0.1)
+        patch.setattr("poc.ledger.sqlite.store.LOCK_TIMEOUT_S", 0.1)
         other.execute("BEGIN IMMEDIATE")
         done = one_partner.milepost("run")
     assert (done.exit_code, done.stdout) == (75, "")

@@ -16,6 +16,9 @@ LONG = {
     "poc/formats",
 }
 
+#: Folders that may have fewer than three modules: one for each revision of the tables.
+SHORT = {"poc/ledger/postgres/revisions"}
+
 #: One names what embedding programs import, the other sets the number of polars' threads before polars is imported.
 WITH_CODE = ["milepost/__init__.py", "poc/__init__.py"]
 
@@ -38,7 +41,9 @@ def test_a_package_has_3_to_12_modules():
         folder = str(Path(path).parent)
         if "/" in folder and not path.endswith("__init__.py"):
             sizes[folder] = sizes.get(folder, 0) + 1
-    assert {folder: n for folder, n in sizes.items() if n < 3 or (n > 12 and folder not in LONG)} == {}
+    short = {folder for folder, n in sizes.items() if n < 3 and folder not in SHORT}
+    long = {folder for folder, n in sizes.items() if n > 12 and folder not in LONG}
+    assert (short, long) == (set(), set())
 
 
 def test_an_init_holds_a_docstring_and_no_code():

@@ -18,7 +18,7 @@ def test_bodies_of_an_exchange_that_the_ledger_does_not_know_are_removed(ledger,
     kept.reserve("keyed")
     ledger.record_attempt(reserved, 1, 0)
     ledger.commit()
-    folder = ledger.path.parent / "outbox"
+    folder = ledger.folder / "outbox"
     (folder / "notes.txt").write_text("of a person")
     stray = folder / f"{ledger.find('UA', 'flights', 'b.csv', '01').exchange_id}.0123456789abcdef"
     stray.write_bytes(b"never reserved")

@@ -1,5 +1,7 @@
 """The outbox of an exchange: its files of bodies."""
 
+import pytest
+
 from poc.delivery import outbox
 from poc.delivery.outbound_request import OutboundRequest
 from poc.delivery.outbox import Outbox
@@ -18,6 +20,7 @@ def test_an_attempt_that_was_replaced_does_not_touch_the_bodies_of_the_other(led
     assert [request.body for request in other.pending()] == [b"as it was read again"]
 
 
+@pytest.mark.parametrize("ledger_address", ["sqlite"], indirect=True)
 def test_a_joint_request_is_found_without_reading_the_requests_of_others(ledger):
     """After a long outage many wait, and each joint request takes as many steps of the database as before."""
     driver = ledger.connection.connection.dbapi_connection

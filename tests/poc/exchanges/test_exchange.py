@@ -189,6 +189,7 @@ class DeletesLedger:
         self._ledger.path.unlink()
 
 
+@pytest.mark.parametrize("ledger_address", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("level", [1, 2, 3, 4])
 @pytest.mark.parametrize("honours_keys", [True, False])
 def test_nothing_is_sent_after_the_ledger_is_gone(
@@ -206,6 +207,7 @@ def test_nothing_is_sent_after_the_ledger_is_gone(
     assert len(partner.held("n")) == 500
 
 
+@pytest.mark.parametrize("ledger_address", ["sqlite"], indirect=True)
 def test_no_file_is_delivered_into_a_folder_after_the_ledger_is_gone(make_prepared, ledger, good_csv, tmp_path):
     """The file does not get its name when its commit went into a deleted ledger."""
     (tmp_path / "out").mkdir()

@@ -32,6 +32,7 @@ def flights(partner):
     return [record["flight"] for record in partner.held("n")]
 
 
+@pytest.mark.parametrize("ledger_address", ["sqlite"], indirect=True)
 def test_a_pass_is_two_commits_and_its_requests_arrive_in_order(start_partner, make_prepared, ledger, three):
     """All files are reserved in one commit and confirmed in one; the requests arrive in the order of the files."""
     partner = start_partner()
@@ -42,6 +43,7 @@ def test_a_pass_is_two_commits_and_its_requests_arrive_in_order(start_partner, m
     assert flights(partner) == ["UA1", "UA2", "UA3", "UA4", "UA5", "UA6"]
 
 
+@pytest.mark.parametrize("ledger_address", ["sqlite"], indirect=True)
 def test_what_is_in_no_request_is_on_disk_before_the_partner_confirms(start_partner, make_prepared, ledger, three):
     """A refused file is closed in the commit of the reservation, as later ones do not wait for the disk."""
     partner = start_partner()

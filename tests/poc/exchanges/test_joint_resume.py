@@ -46,6 +46,7 @@ def statements(ledger):
     return run
 
 
+@pytest.mark.parametrize("ledger_address", ["sqlite"], indirect=True)
 def test_the_parts_of_a_joint_request_are_resumed_by_one_request_and_two_commits(
     start_partner, make_prepared, ledger, three
 ):
@@ -80,6 +81,7 @@ def test_an_exchange_that_cannot_be_resumed_does_not_touch_its_neighbours(start_
     assert flights(partner) == ["UA1", "UA2"]
 
 
+@pytest.mark.parametrize("ledger_address", ["sqlite"], indirect=True)
 def test_the_files_of_a_pass_that_was_killed_are_taken_up_together(
     start_partner, make_prepared, ledger, three, monkeypatch
 ):

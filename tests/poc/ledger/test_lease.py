@@ -100,7 +100,7 @@ def test_a_lease_from_a_clock_that_was_ahead_is_over(this, other, clock):
 def test_a_process_that_waited_for_the_ledger_takes_no_lease_that_was_taken_meanwhile(ledger, this, other, clock):
     """Its time is that at which it may write; and a clock that is a little behind makes no lease look too long."""
     with closing(ledger.sibling()) as writing:
-        writing.begin()
+        writing.begin("leases/UA")
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(this.take, "UA", "flights", cap=1)
             time.sleep(0.05)

@@ -89,7 +89,7 @@ def test_a_ledger_of_a_newer_release_is_refused(path):
 
 def test_a_locked_ledger_is_tried_later(path, monkeypatch):
     """While another program writes, the error says to try again later."""
-    monkeypatch.setattr("poc.ledger.ledger.LOCK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("poc.ledger.sqlite.store.LOCK_TIMEOUT_S", 0.05)
     ledger = open_ledger(path)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

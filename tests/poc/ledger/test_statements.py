@@ -10,14 +10,6 @@ from poc.errors import TryLater
 from poc.ledger.opening import open_ledger
 
 
-@pytest.fixture
-def ledger(tmp_path):
-    """A new ledger."""
-    ledger = open_ledger(tmp_path / "ledger.db")
-    yield ledger
-    ledger.close()
-
-
 def new_entries(ledger):
     """Two files that the ledger does not know."""
     return [ledger.find("UA", "flights", f"{letter}.csv", letter * 64) for letter in "ab"]

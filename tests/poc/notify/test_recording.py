@@ -65,11 +65,11 @@ def test_the_second_of_two_at_once_sees_what_the_first_recorded(make_workspace, 
     workspace = make_workspace(OPS)
     begin, begun = ledger.begin, []
 
-    def begin_late():
+    def begin_late(scope):
         begun.append(True)
         with closing(open_ledger(workspace.ledger)) as other:
             Recording(workspace, [down], [], NOW).record(other)
-        begin()
+        begin(scope)
 
     monkeypatch.setattr(ledger, "begin", begin_late)
     Recording(workspace, [down], [], NOW).record(ledger)

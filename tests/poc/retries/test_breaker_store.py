@@ -7,7 +7,7 @@ import pytest
 
 from poc.config.partner import RetrySchedule
 from poc.ledger.opening import open_ledger
-from poc.retries.breaker_store import FeedBreakers, delete_breakers, failure, success, wait
+from poc.retries.breaker_store import WAIT_TO_CLAIM, FeedBreakers, delete_breakers, failure, success, wait
 from poc.retries.circuit_breaker import CircuitBreaker
 
 RETRY = RetrySchedule(breaker_failures=3, breaker_s=60)
@@ -15,9 +15,9 @@ S = 1_000_000
 
 
 @pytest.fixture
-def attempts(tmp_path):
+def attempts(ledger_address):
     """Two attempts at feeds of one partner, each with a connection of its own."""
-    ledgers = [open_ledger(tmp_path / "ledger.db") for _ in range(2)]
+    ledgers = [open_ledger(ledger_address) for _ in range(2)]
     yield [FeedBreakers(ledger, "UA", "flights", 10 * S) for ledger in ledgers], ledgers
     for ledger in ledgers:
         ledger.close()
@@ -111,6 +111,7 @@ def test_a_probe_lasts_from_its_claim(attempts):
         one.note("UA", failure(0, RETRY, "503"))
     save(one, first)
     second.begin()
+    second.execute(WAIT_TO_CLAIM, {"key": "UA"})
     clock = [60 * S]
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(one.claim_probe, "UA", lambda: clock[0])

@@ -13,10 +13,9 @@ HOUR_US = 3600 * 1_000_000
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(ledger_address):
     """The ticks of a feed in a new ledger."""
-    (tmp_path / "var").mkdir()
-    with closing(open_ledger(tmp_path / "var" / "ledger.db")) as ledger:
+    with closing(open_ledger(ledger_address)) as ledger:
         yield TickStore(ledger, "AA", "flights")
 
 
