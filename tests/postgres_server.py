@@ -7,10 +7,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from poc.ledger.postgres.migrate import migrate_ledger
 from poc.ledger_address import PostgresAddress
 
 #: Where Debian keeps the server's programs, which are not on the path.
@@ -66,6 +64,8 @@ class PostgresServer:
 
     def new_database(self, template="template0"):
         """The URL of a new database."""
+        import psycopg
+
         self._databases += 1
         name = f"d{self._databases}"
         with psycopg.connect(host=str(self.folder), user="milepost", dbname="postgres", autocommit=True) as connection:
@@ -74,6 +74,8 @@ class PostgresServer:
 
     def new_ledger(self, folder):
         """The address of a ledger without any exchange, with its files in a folder."""
+        from poc.ledger.postgres.migrate import migrate_ledger
+
         if not self._template:
             url = self.new_database()
             migrate_ledger(PostgresAddress(url, folder, folder))
