@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
 from botocore.session import Session
 
 from poc.errors import BadInput, PlaceRefused, PlaceUnavailable
@@ -64,6 +66,7 @@ class S3Client:
         self._until_s = 0.0
         self._web = WebClient(self.address, TlsFiles(root / settings.ca_file if settings.ca_file else None))
         session = Session()
+        session.register_component("data_loader", shared_loader())
         if settings.access_key_id:
             names = ("access_key_id", "secret_access_key", "session_token")
             texts = [getattr(settings, name) for name in names]
@@ -165,6 +168,12 @@ class S3Client:
         if "Credential" in kind or "Token" in kind or "Metadata" in kind:
             return PlaceUnavailable("server", f"{self.address}: the credentials cannot be fetched: {kind}")
         return PlaceRefused("settings", f"{self.address}: {str(error).splitlines()[0]}")
+
+
+@cache
+def shared_loader() -> Any:
+    """Return what reads botocore's descriptions of services, once for all places: each look opens its place anew."""
+    return Loader()
 
 
 class S3Failure(Exception):
