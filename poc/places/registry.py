@@ -44,7 +44,7 @@ def open_place(settings: PlaceConfig, environ: Mapping[str, str], root: Path) ->
             return HttpsPlace(settings, environ, root)
         case "s3":
             try:
-                from poc.places.s3 import S3Place
+                from poc.places.s3.place import S3Place
             except ModuleNotFoundError as error:
                 raise missing_extra("s3", error) from error
 

@@ -114,6 +114,14 @@ def test_an_object_is_moved_or_deleted_once(place, s3_bucket):
     assert "out/a.csv" not in s3_bucket.all_keys()
 
 
+def test_a_large_object_is_moved_in_parts(place, s3_bucket, monkeypatch):
+    """A server copies 5 GiB at once, at most."""
+    s3_bucket.put("out/large", b"a" * (5 << 20) + b"b")
+    monkeypatch.setattr("poc.places.s3.upload.COPY_BYTES", 5 << 20)
+    place.take_away(place.found("large"), "done")
+    assert s3_bucket.get("out/done/large") == b"a" * (5 << 20) + b"b"
+
+
 def test_a_bucket_that_does_not_exist_is_named(s3_bucket):
     """A person reads which bucket, and on which server."""
     with place_at(s3_bucket.endpoint_url, "no-such-bucket") as place, pytest.raises(PlaceRefused) as refusal:

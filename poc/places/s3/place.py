@@ -11,13 +11,26 @@ import io
 import time
 from contextlib import suppress
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self
 
 from poc.errors import FileStillChanging, PlaceUnavailable
 from poc.places.folder import free_names
 from poc.places.place import Seen, deadline_s
-from poc.places.s3_client import CHANGED, MISSING_KEY, TAKEN, S3Client, S3Failure
+from poc.places.s3.client import CHANGED, MISSING_KEY, TAKEN, S3Client, S3Failure
+from poc.places.s3.upload import (
+    CREATE_ONLY,
+    PART_BYTES,
+    S3Upload,
+    abort,
+    abort_all,
+    complete,
+    copy,
+    etag_of,
+    open_uploads,
+    uploaded_parts,
+)
 from poc.places.web import PIECE_BYTES, CutShort
+from poc.transports.folder import safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,11 +40,8 @@ if TYPE_CHECKING:
     from poc.config.place import PlaceConfig
     from poc.places.place import PutResult
 
-#: A larger body is sent in parts of this size, or of more where there would be too many of them.
-PART_BYTES, MOST_PARTS = 8 << 20, 10_000
-
-#: A larger object is copied in parts.
-COPY_BYTES = 5 << 30
+#: The most parts of an upload.
+MOST_PARTS = 10_000
 
 #: How often a read that was cut goes on from where it was, without having got any further.
 RESUMES = 3
@@ -45,6 +55,7 @@ class S3Place:
         self._timeout_s = settings.timeout_s
         folder = settings.path.strip("/")
         self._prefix = f"{folder}/" if folder else ""
+        self._upload: S3Upload | None = None
 
     @property
     def address(self) -> str:
@@ -91,6 +102,7 @@ class S3Place:
 
     def put_new(self, name: str, body: BinaryIO) -> PutResult:
         """Write an object, only where no other has its name."""
+        name = safe_name(name)
         key = self._prefix + name
         size_bytes = body.seek(0, io.SEEK_END)
         self._client.start(size_bytes)
@@ -98,7 +110,7 @@ class S3Place:
             if size_bytes > PART_BYTES and self.found(name) is not None:  # spares the transfer
                 return self._compare(name, body)
             self._client.start(size_bytes)
-            self._put(key, body, size_bytes, {"IfNoneMatch": "*"})
+            self._put(key, body, size_bytes, CREATE_ONLY)
         except S3Failure as failure:
             if failure.code in CHANGED or failure.code == "NoSuchUpload":  # the latter: an answer was lost
                 return self._compare(name, body)
@@ -113,7 +125,7 @@ class S3Place:
         size_bytes = body.seek(0, io.SEEK_END)
         self._client.start(size_bytes)
         try:
-            self._put(self._prefix + name, body, size_bytes, {})
+            self._put(self._prefix + safe_name(name), body, size_bytes, {})
         except S3Failure as failure:
             raise failure.as_error from None
 
@@ -146,6 +158,61 @@ class S3Place:
                 return None
             raise failure.as_error from None
         return self._seen(self._prefix + name, item, item["ContentLength"])
+
+    def part_state(self, name: str) -> Literal["part", "published", "neither"]:
+        """Return how far the delivery of an object came, for a run that resumes after a crash."""
+        if self.found(safe_name(name)) is not None:
+            return "published"
+        return "part" if self._uploads(safe_name(name)) else "neither"
+
+    def open_part(self, name: str) -> S3Upload:
+        """Start the delivery of an object in parts; those that a crash left are deleted."""
+        key = self._prefix + safe_name(name)
+        self._client.start()
+        try:
+            abort_all(self._client, key)
+            self._upload = S3Upload(self._client, key)
+        except S3Failure as failure:
+            raise failure.as_error from None
+        return self._upload
+
+    def publish(self, name: str) -> PutResult:
+        """Complete a finished upload, if no other object has its name. Idempotent; a conflict's parts stay."""
+        name = safe_name(name)
+        key, upload = self._prefix + name, self._upload
+        try:
+            if upload is not None and upload.key == key and upload.is_finished:
+                upload_id, parts = upload.id, upload.parts
+            elif uploads := self._uploads(name):
+                upload_id, parts = uploads[-1], uploaded_parts(self._client, key, uploads[-1])
+            else:
+                return self._published(name)
+            self._client.start()
+            complete(self._client, key, upload_id, parts, CREATE_ONLY)
+        except S3Failure as failure:
+            if failure.code == "NoSuchUpload":  # an answer was lost
+                return self._published(name)
+            if failure.code not in CHANGED:
+                raise failure.as_error from None
+            target = self.found(name)
+            if target is None or target.mark != etag_of(parts):
+                return "conflict"
+            abort(self._client, key, upload_id)
+            return "same"
+        return "made"
+
+    def _uploads(self, name: str) -> list[str]:
+        self._client.start()
+        try:
+            return open_uploads(self._client, self._prefix + name)
+        except S3Failure as failure:
+            raise failure.as_error from None
+
+    def _published(self, name: str) -> PutResult:
+        """Return `same` for an object whose parts are gone because it has its name."""
+        if self.found(name) is None:
+            raise PlaceUnavailable("folder", f"{self._name(name)}: neither it nor its parts are there", unknown=True)
+        return "same"
 
     def close(self) -> None:
         """Close the connections."""
@@ -189,31 +256,19 @@ class S3Place:
         if size_bytes <= PART_BYTES:
             self._client.call("put_object", Key=key, Body=body.read(), **condition)
             return
-        self._abort_leftovers(key)
-        upload = {"Key": key, "UploadId": self._client.call("create_multipart_upload", Key=key)["UploadId"]}
+        with suppress(S3Failure):  # parts that a crash left cost money; not every key may delete them
+            abort_all(self._client, key)
         part_bytes = max(PART_BYTES, -(-size_bytes // MOST_PARTS))
-        parts: list[dict[str, Any]] = []
+        with S3Upload(self._client, key, part_bytes) as upload:
+            while piece := body.read(PIECE_BYTES):
+                upload.write(piece)
+            upload.finish()
+        self._client.start()
         try:
-            while piece := body.read(part_bytes):
-                number = len(parts) + 1
-                answer = self._client.call("upload_part", **upload, PartNumber=number, Body=piece)
-                parts.append({"PartNumber": number, "ETag": answer["ETag"]})
-            self._client.call("complete_multipart_upload", **upload, MultipartUpload={"Parts": parts}, **condition)
+            complete(self._client, key, upload.id, upload.parts, condition)
         except BaseException:
-            self._abort(upload)
+            abort(self._client, key, upload.id)
             raise
-
-    def _abort_leftovers(self, key: str) -> None:
-        """Delete the parts that a crash left of an upload of the same name, as they cost money; where we may."""
-        with suppress(S3Failure):
-            uploads = self._client.call("list_multipart_uploads", Prefix=key).get("Uploads", ())
-            for upload in uploads:
-                if upload["Key"] == key:
-                    self._abort({"Key": key, "UploadId": upload["UploadId"]})
-
-    def _abort(self, upload: Mapping[str, str]) -> None:
-        with suppress(S3Failure, PlaceUnavailable):
-            self._client.call("abort_multipart_upload", **upload)
 
     def _compare(self, name: str, body: BinaryIO) -> PutResult:
         """Return whether the object of this name has the bytes of a body."""
@@ -229,7 +284,6 @@ class S3Place:
 
     def _copy(self, seen: Seen, folder: str) -> None:
         """Copy an object below a subfolder, unless it lies there already. Raises S3Failure."""
-        source = {"Bucket": self._client.bucket, "Key": self._prefix + seen.name}
         for name in free_names(seen.name):
             target = self.found(folder + name)
             if target is not None and (target.size_bytes, target.mark) == (seen.size_bytes, seen.mark):
@@ -237,21 +291,4 @@ class S3Place:
             if target is None:
                 break
         self._client.start(seen.size_bytes)
-        same = {"CopySource": source, "CopySourceIfMatch": seen.mark}
-        upload = {"Key": self._prefix + folder + name}
-        if seen.size_bytes <= COPY_BYTES:
-            self._client.call("copy_object", **upload, **same)
-            return
-        upload["UploadId"] = self._client.call("create_multipart_upload", **upload)["UploadId"]
-        parts: list[dict[str, Any]] = []
-        try:
-            for number, at in enumerate(range(0, seen.size_bytes, COPY_BYTES), 1):
-                span = f"bytes={at}-{min(at + COPY_BYTES, seen.size_bytes) - 1}"
-                answer = self._client.call(
-                    "upload_part_copy", **upload, **same, PartNumber=number, CopySourceRange=span
-                )
-                parts.append({"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]})
-            self._client.call("complete_multipart_upload", **upload, MultipartUpload={"Parts": parts})
-        except BaseException:
-            self._abort(upload)
-            raise
+        copy(self._client, self._prefix + seen.name, self._prefix + folder + name, seen.size_bytes, seen.mark)

@@ -37,6 +37,8 @@ RIGHTS = {
     "CopyObject": "s3:GetObject and s3:PutObject",
     "UploadPartCopy": "s3:GetObject and s3:PutObject",
     "DeleteObject": "s3:DeleteObject",
+    "ListMultipartUploads": "s3:ListBucketMultipartUploads",
+    "ListParts": "s3:ListMultipartUploadParts",
     "AbortMultipartUpload": "s3:AbortMultipartUpload",
 }
 PUT_RIGHT = "s3:PutObject"

@@ -1,0 +1,1 @@
+"""Folders of S3 buckets as places, over botocore; the extra `s3`."""
