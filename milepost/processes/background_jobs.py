@@ -38,6 +38,9 @@ PICKUP_S = 5.0
 #: Seconds between two comparisons of the open alerts with those that people were told of.
 NOTIFY_S = 10.0
 
+#: Seconds between two looks for receipts that are to be written.
+RECEIPTS_S = 2.0
+
 #: Seconds between two looks whether the digest by mail is due.
 DIGEST_S = 60.0
 
@@ -101,7 +104,8 @@ def fetch_jobs(service: Service) -> dict[str, PeriodicJob]:
 
 
 def schedule_jobs(service: Service) -> dict[str, PeriodicJob]:
-    """Return the jobs that go by the clock: what is expected, whom to notify, what to log and to remove."""
+    """Return the jobs that go by the clock: what is expected, whom to notify, which receipts to write, what to log and to remove."""
+    from milepost.receipts import make_receipt_job
     from poc.alerts.read_ledger import open_ledger_read_only
     from poc.ledger.opening import open_ledger
     from poc.logs.alert_log import AlertLog
@@ -134,6 +138,9 @@ def schedule_jobs(service: Service) -> dict[str, PeriodicJob]:
         "expect": PeriodicJob(work=ExpectationJob(lambda: live.current, utc_now, report), every_s=EXPECT_S),
         "notify": PeriodicJob(work=notify, every_s=NOTIFY_S, first_s=5),
         "alerts": PeriodicJob(work=log_alerts, every_s=NOTIFY_S, first_s=5),
+        "receipts": PeriodicJob(
+            work=make_receipt_job(lambda: live.current, service.stop), every_s=RECEIPTS_S, first_s=2
+        ),
         "tidy": PeriodicJob(work=tidy_daily, every_s=DAY_S, first_s=60),
     }
 

@@ -231,6 +231,11 @@ class Partner(Strict):
     )
     feed: dict[Name, Feed] = Field(min_length=1, description="One table `[feed.NAME]` for each feed.")
 
+    @property
+    def gets_receipts(self) -> bool:
+        """Whether receipts of the partner's files are made: to be written, or to be asked for by HTTP."""
+        return self.receipts is not None or self.intake is not None
+
     @model_validator(mode="after")
     def _folders_get_whole_files(self) -> Partner:
         if self.endpoint.folder is not None and self.rate is not None:

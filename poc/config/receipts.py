@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from poc.config.endpoint import SECRET_REFERENCE
+from poc.config.place import PlaceConfig
 from poc.config.strict import Strict
 
 
@@ -38,10 +39,21 @@ class ReceiptSettings(Strict):
         description="The folder in which receipts are written, one folder for each feed in it; by default "
         "`var/receipts/<id>`.",
     )
+    place: PlaceConfig | None = Field(
+        default=None,
+        description="Instead of `folder`: a place such as `sftp://HOST/FOLDER`, with the keys of a place, "
+        "in which the receipts of all feeds of the partner are written.",
+    )
     values: bool = Field(
         default=False,
         description="Whether the list of rejected rows has the rows themselves and messages that show values of them.",
     )
+
+    @model_validator(mode="after")
+    def _has_one_target(self) -> ReceiptSettings:
+        if self.folder and self.place is not None:
+            raise ValueError("`folder` and `place` do not go together; receipts are written in one of them")
+        return self
 
 
 class IntakeSettings(Strict):

@@ -20,7 +20,7 @@ from poc.pipeline.capabilities import retries_itself
 from poc.retries.circuit_breaker import longest_waits_us
 from poc.route.choice import feed_has_route
 from poc.schedule.tick_store import record_arrivals
-from poc.service.finished_file import archive_if_finished
+from poc.service.finished_file import finished_results
 from poc.service.runner import Runner, RunResult, as_exchange_error, without_repeats
 from poc.transports.inbox import complete_files, is_complete
 
@@ -211,7 +211,8 @@ class InboxWork:
             return self._resume(runner, [self._entries.popleft() for _ in range(count)], later_turn=later_turn)
         paths = self._take_files(runner.prepared, most, later_turn=later_turn)
         if len(paths) > 1:
-            return [self._result(path, result) for path, result in without_repeats(paths, runner.exchange_files(paths))]
+            results = without_repeats(paths, runner.exchange_files(paths))
+            return finished_results(self._settings, self.key, runner.ledger, results)
         return [self._exchange(runner, path) for path in paths]
 
     def _take_files(self, prepared: PreparedFeed, most: int, *, later_turn: bool) -> list[Path]:
@@ -254,19 +255,10 @@ class InboxWork:
             with self._settings.precedence.waiting_for_partner(new_file=self._has_new_file):
                 return self._route.exchange(path)  # the command uses a processor of its own, and no slot
         try:
-            return self._result(path, runner.exchange(path))
+            result: Receipt | Exception = runner.exchange(path)
         except Exception as error:  # noqa: BLE001 (whatever one file raises, the others are exchanged)
-            return self._result(path, error)
-
-    def _result(self, path: Path, result: Receipt | Exception) -> RunResult:
-        """Return the result of a file, after it is archived where no further run needs it."""
-        if isinstance(result, Exception):
-            return RunResult(*self.key, path, error=as_exchange_error(result))
-        try:
-            current_path, note = archive_if_finished(self._settings.workspace, *self.key, path, result)
-        except Exception as error:  # noqa: BLE001 (whatever one file raises, the others are exchanged)
-            return RunResult(*self.key, path, error=as_exchange_error(error))
-        return RunResult(*self.key, current_path, result, note=note)
+            result = error
+        return finished_results(self._settings, self.key, runner.ledger, [(path, result)])[0]
 
     def _resume(self, runner: Runner, entries: list[ExchangeRecord], *, later_turn: bool) -> list[RunResult]:
         """Resume exchanges together, or one; see `poc.exchanges.joint_resume`."""

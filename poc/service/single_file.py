@@ -61,5 +61,9 @@ def exchange_one(
         if feed_has_route(ledger, prepared.feed, partner, feed):
             give_handed_in(ledger, prepared.feed, partner, feed, path, int(clock().timestamp() * 1_000_000))
         receipt = Runner(prepared, ledger, clock, recorder, release).exchange(path)
+        if workspace.partners[partner].gets_receipts:
+            from poc.receipts.making import make_receipts
+
+            make_receipts(workspace, partner, feed, [(path, receipt)], ledger, int(clock().timestamp() * 1_000_000))
         current_path, note = archive_if_finished(workspace, partner, feed, path, receipt)
         return RunResult(partner, feed, current_path, receipt, note=note)

@@ -1,0 +1,1 @@
+"""The intake: files that partners hand in by HTTP."""
