@@ -104,7 +104,7 @@ def fetch_jobs(service: Service) -> dict[str, PeriodicJob]:
 
 
 def schedule_jobs(service: Service) -> dict[str, PeriodicJob]:
-    """Return the jobs that go by the clock: what is expected, whom to notify, which receipts to write, what to log and to remove."""
+    """Return the jobs that go by the clock: what is expected, whom to notify, what to write, to log and to remove."""
     from milepost.receipts import make_receipt_job
     from poc.alerts.read_ledger import open_ledger_read_only
     from poc.ledger.opening import open_ledger

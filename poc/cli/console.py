@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,3 +118,13 @@ def print_done(done: Done, *, as_json: bool) -> None:
     print_line(done.text)  # a line end in a file name is escaped, so that it begins no line of its own
     for note in done.notes:
         print_line(note)
+
+
+def write_receipts(workspace: Workspace) -> None:
+    """Write the receipts that are due, where a partner gets any. Raises TryLater, LedgerDamaged."""
+    if any(partner.gets_receipts for partner in workspace.partners.values()):
+        from datetime import UTC, datetime
+
+        from poc.receipts.receipt_job import ReceiptJob
+
+        ReceiptJob(lambda: workspace, lambda: datetime.now(UTC), os.environ)()

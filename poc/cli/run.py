@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from metrics.terminal import print_line
+from poc.cli.console import write_receipts
 from poc.cli.operations.log_options import log_options
 from poc.text import format_utc
 
@@ -100,10 +100,7 @@ def run(
             else:
                 for line in result_lines(result, result.receipt):
                     print_line(line)
-    if any(partner.gets_receipts for partner in workspace.partners.values()):
-        from poc.receipts.receipt_job import ReceiptJob
-
-        ReceiptJob(lambda: workspace, lambda: datetime.now(UTC), os.environ)()
+    write_receipts(workspace)
     print_what_waits(workspace, feed, is_idle=not outcomes, as_json=as_json)
     if later := due_later(workspace, feed):
         how = "`milepost serve` sends them by itself, `milepost run` when their time has come"

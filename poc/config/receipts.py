@@ -37,7 +37,7 @@ class ReceiptSettings(Strict):
         default="",
         pattern=r"^[^\x00]*$",
         description="The folder in which receipts are written, one folder for each feed in it; by default "
-        "`var/receipts/<id>`.",
+        "the folder `receipts` at the place from which the feed's files are fetched, or else `var/receipts/<id>`.",
     )
     place: PlaceConfig | None = Field(
         default=None,

@@ -44,6 +44,10 @@ MAX_THREADS = 8
 MEMORY_BYTES = 1 << 20
 
 
+#: The schemes of places of a pick-up in which receipts can be written.
+WRITABLE = frozenset({"sftp", "s3"})
+
+
 class ReceiptJob:
     """Writes receipts; call it every few seconds, in any number of processes.
 
@@ -68,8 +72,6 @@ class ReceiptJob:
     def __call__(self) -> None:
         """Write what is due, until nothing is, or all that is left has failed. Raises TryLater, LedgerDamaged."""
         workspace = self._workspace()
-        if not any(partner.gets_receipts for partner in workspace.partners.values()) or not workspace.ledger.exists():
-            return
         with closing(open_ledger(workspace.ledger)) as ledger:
             showing = [name for name, partner in workspace.partners.items() if shows_values(partner.receipts)]
             while renew_ended(ledger, self._now_us(), showing) and not self._stop():
@@ -123,9 +125,16 @@ def shows_values(settings: ReceiptSettings | None) -> bool:
 def receipt_place(
     workspace: Workspace, partner: str, feed: str, settings: ReceiptSettings, environ: Mapping[str, str]
 ) -> Place:
-    """Return where the receipts of a feed are written. Raises BadInput, OSError."""
+    """Return where the receipts of a feed are written: by default the folder `receipts` where its files come from.
+
+    Raises BadInput, OSError.
+    """
     if settings.place is not None:
         return open_place(settings.place, environ, workspace.root)
+    pickup = workspace.partners[partner].feed[feed].pickup if feed in workspace.partners[partner].feed else None
+    if pickup is not None and pickup.scheme in WRITABLE and not settings.folder:
+        below = pickup.model_copy(update={"url": f"{pickup.url.rstrip('/')}/receipts"})
+        return open_place(below, environ, workspace.root)
     folder = workspace.root / (settings.folder or f"var/receipts/{partner}") / feed
     folder.mkdir(mode=0o777 if settings.folder else 0o700, parents=True, exist_ok=True)
     return FolderPlace(folder)
