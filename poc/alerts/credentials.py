@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import ssl
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from poc.alerts.alert import Alert
 from poc.errors import BadInput
 from poc.text import format_utc
 from poc.transports.certificate import read_certificate
-from poc.transports.secrets import resolve_secret
+from poc.transports.secrets import resolve_endpoint_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime, timedelta
+    from datetime import timedelta
     from pathlib import Path
 
     from poc.config.partner import Partner
+    from poc.transports.secrets import Secret
 
 #: Where a certificate in a PEM file begins and ends (RFC 7468).
 BEGIN, END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
@@ -43,44 +47,72 @@ def credential_alerts(
             yield alert
     for (table, name), reference in partner.endpoint.secret_references.items():
         try:
-            resolve_secret(reference, environ, root)
+            secret = resolve_endpoint_secret(table, reference, environ, root)
         except BadInput as error:
+            unusable = f"the header {name} cannot be sent" if "headers" in table else f"{table}.{name} cannot be used"
             yield Alert(
                 kind="credentials_expiring",
                 severity="critical",
                 partner=partner.id,
                 subject=f"{table}.{name}",
                 since=now,
-                summary=f"the header {name} cannot be sent: {error}",
+                summary=f"{unusable}: {error}",
             )
+        else:
+            if table == "bearer" and (end := read_token_expiry(secret)) is not None:
+                yield from _expiry_alert(partner.id, "bearer.token", f"the token {reference}", end, within, now)
 
 
 def _certificate_alert(partner: str, path: Path, within: timedelta, now: datetime) -> Alert | None:
     """Return the alert of a client certificate that cannot be read, has expired, or expires soon."""
 
-    def alert(severity: str, since: datetime, summary: str) -> Alert:
+    def unusable(summary: str) -> Alert:
         return Alert(
             kind="credentials_expiring",
-            severity="critical" if severity == "critical" else "warning",
+            severity="critical",
             partner=partner,
             subject=str(path),
-            since=since,
+            since=now,
             summary=summary,
         )
 
     try:
         end = read_expiry(path)
     except OSError as error:
-        return alert("critical", now, f"the client certificate {path} cannot be read: {error.strerror}")
+        return unusable(f"the client certificate {path} cannot be read: {error.strerror}")
     if end is None:
-        return alert("critical", now, f"{path} holds no certificate in PEM that can be read")
-    text = format_utc(int(end.timestamp() * 1_000_000))
-    if end <= now:
-        return alert("critical", end, f"the client certificate {path} expired on {text}")
+        return unusable(f"{path} holds no certificate in PEM that can be read")
+    return next(_expiry_alert(partner, str(path), f"the client certificate {path}", end, within, now), None)
+
+
+def _expiry_alert(
+    partner: str, subject: str, name: str, end: datetime, within: timedelta, now: datetime
+) -> Iterator[Alert]:
+    """Yield the alert of a credential that has expired, or expires soon."""
     if end - now > within:
+        return
+    text = format_utc(int(end.timestamp() * 1_000_000))
+    expired = end <= now
+    critical = expired or end - now <= within * CRITICAL_SHARE
+    yield Alert(
+        kind="credentials_expiring",
+        severity="critical" if critical else "warning",
+        partner=partner,
+        subject=subject,
+        since=end if expired else end - within,
+        summary=f"{name} {'expired' if expired else 'expires'} on {text}",
+    )
+
+
+def read_token_expiry(token: Secret) -> datetime | None:
+    """Return the time after which a token is invalid, None unless it is a JWT that says so (RFC 7519, 4.1.4)."""
+    parts = token.reveal().split(".")
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "==")) if len(parts) == 3 else None
+        end = claims.get("exp") if isinstance(claims, dict) else None
+        return datetime.fromtimestamp(end, UTC) if isinstance(end, int | float) else None
+    except (ValueError, OverflowError, OSError, RecursionError):
         return None
-    severity = "critical" if end - now <= within * CRITICAL_SHARE else "warning"
-    return alert(severity, end - within, f"the client certificate {path} expires on {text}")
 
 
 def read_expiry(path: Path) -> datetime | None:

@@ -19,7 +19,7 @@ from poc.alerts.inbox_alerts import inbox_alerts
 from poc.alerts.partner_alerts import partner_alerts, place_alerts
 from poc.alerts.read_ledger import open_ledger_read_only
 from poc.alerts.route_alerts import route_alerts
-from poc.config.duration import parse_duration
+from poc.duration import parse_duration
 from poc.ledger.tables.notifications import NOTIFICATION
 from poc.schedule.send_hours import hours_begin
 from poc.transports.inbox import Inboxes

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from poc.config.credentials import BasicConfig, BearerConfig, Credential, OAuth2Config, SignConfig, check_credentials
 from poc.config.strict import Strict
 
 #: Reference to a secret: the name of its variable or file, never its value.
@@ -31,6 +32,9 @@ SECRET_VALUE = re.compile(r"(?:Bearer|Basic|Token) ", re.IGNORECASE)
 
 #: Names that a path may have in braces.
 PLACEHOLDERS = ("{feed}", "{partner}")
+
+#: Tables of an endpoint that say how the partner recognises us.
+CREDENTIAL_TABLES = ("sign", "basic", "bearer", "oauth2")
 
 MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
 
@@ -158,6 +162,10 @@ class EndpointConfig(Strict):
         pattern=r"^[^\x00]*$",
         description="The PEM file of its private key, not encrypted; not needed if `client_cert` holds it.",
     )
+    sign: SignConfig | None = Field(default=None, description="Signs each request.")
+    basic: BasicConfig | None = Field(default=None, description="Sends user and password with each request.")
+    bearer: BearerConfig | None = Field(default=None, description="Sends a fixed token with each request.")
+    oauth2: OAuth2Config | None = Field(default=None, description="Sends a token that the partner's server gives us.")
 
     @field_validator("url")
     @classmethod
@@ -210,11 +218,24 @@ class EndpointConfig(Strict):
             value = getattr(self, key)
             if value and self.url is None:
                 raise ValueError(f"`{key}` goes with `url`")
-            if value and key[:2] in {"ca", "cl"} and not str(self.url).lower().startswith("https:"):
+            urls = (self.url, self.oauth2 and self.oauth2.token_url)
+            if value and key[:2] in {"ca", "cl"} and not any(str(url).lower().startswith("https:") for url in urls):
                 raise ValueError(f"`{key}` goes with an `https` address")
         if self.client_key and not self.client_cert:
             raise ValueError("`client_key` goes with `client_cert`")
+        check_credentials(self.url, {*self.headers, *self.secret_headers}, self.credentials)
         return self
+
+    @property
+    def credentials(self) -> dict[str, Credential]:
+        """The tables that say how the partner recognises us."""
+        tables = {name: getattr(self, name) for name in CREDENTIAL_TABLES}
+        return {name: table for name, table in tables.items() if table is not None}
+
+    @property
+    def longest_request_s(self) -> float:
+        """The longest time that one request can take: with OAuth2, a second token and a second try are part of it."""
+        return self.timeout_s if self.oauth2 is None else 2 * (self.timeout_s + self.oauth2.longest_fetch_s)
 
     @property
     def plain_headers(self) -> dict[str, str]:
@@ -222,11 +243,18 @@ class EndpointConfig(Strict):
         return {name: value for name, value in self.headers.items() if not SECRET_REFERENCE.fullmatch(value)}
 
     @property
-    def secret_references(self) -> dict[tuple[str, str], str]:
-        """Where each secret is, by the table and the name of its header."""
+    def header_references(self) -> dict[tuple[str, str], str]:
+        """Where the secret of each header is, by the table and the name of the header."""
         named = {name: value for name, value in self.headers.items() if SECRET_REFERENCE.fullmatch(value)}
         tables = {"headers": named, "secret_headers": self.secret_headers}
         return {(table, name): value for table, of_table in tables.items() for name, value in of_table.items()}
+
+    @property
+    def secret_references(self) -> dict[tuple[str, str], str]:
+        """Where each secret is, by its table and its key there."""
+        tables = {name: table.references for name, table in self.credentials.items()}
+        others = {(table, key): value for table, of_table in tables.items() for key, value in of_table.items()}
+        return {**self.header_references, **others}
 
     def delivery_url(self, partner: str, feed: str, path: str | None = None) -> str:
         """Return the address to which the requests of a feed are posted; `path` is the feed's own."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from poc.config.duration import Duration
+from poc.duration import Duration
 from poc.config.strict import Strict
 from poc.crontab import Crontab, parse_crontab, parse_days
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator, model_validator
 
-from poc.config.duration import Duration, parse_duration
+from poc.duration import Duration, parse_duration
 from poc.config.place import PlaceConfig
 
 #: Schemes of places at which a file appears when it is complete.

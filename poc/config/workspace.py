@@ -272,7 +272,8 @@ def may_be_secret(place: tuple[int | str, ...]) -> bool:
         return place[2:] not in {("name",), ("digest",), ("zone",), ("min_severity",)} and place[2:3] != ("kinds",)
     if place in {("endpoint",), ("ledger",)}:
         return True
-    return place[:2] in {("endpoint", key) for key in ("url", "headers", "secret_headers")}
+    keys = ("url", "headers", "secret_headers", "sign", "basic", "bearer", "oauth2")
+    return place[:2] in {("endpoint", key) for key in keys}
 
 
 def keys_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from poc.batch import ROW
+from poc.credentials.authorized_endpoint import AuthorizedEndpoint
 from poc.exchanges.exchange import exchange
 from poc.ledger.lookup import received_before
 from poc.ledger.opening import open_ledger
@@ -64,7 +65,8 @@ def try_file(prepared: PreparedFeed, path: Path, now: datetime, ledger: LedgerAd
     """
     sample = SampledEncoder(prepared.encoder, rows)
     with TemporaryDirectory(prefix="milepost-try-") as folder:
-        endpoint = CountingEndpoint(prepared.endpoint) if isinstance(prepared.endpoint, HttpEndpoint) else None
+        real = prepared.endpoint
+        endpoint = CountingEndpoint(real) if isinstance(real, HttpEndpoint | AuthorizedEndpoint) else None
         target = None if prepared.folder is None else Path(folder) / "delivered"
         ends = replace(
             prepared, encoder=sample, endpoint=endpoint, folder=target, parallel=1, span_files=False, small_files=None
@@ -88,7 +90,7 @@ def try_file(prepared: PreparedFeed, path: Path, now: datetime, ledger: LedgerAd
 class CountingEndpoint:
     """An endpoint that sends nothing and accepts everything; it keeps the first request."""
 
-    endpoint: HttpEndpoint
+    endpoint: HttpEndpoint | AuthorizedEndpoint
     first: RequestPreview | None = None
 
     def post(self, body: bytes, headers: Mapping[str, str], now: datetime) -> bool:  # noqa: ARG002

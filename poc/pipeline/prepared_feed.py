@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from poc.formats.registry import RowEncoder
     from poc.pipeline.small_file import SmallFilePath
     from poc.transports.http_connection import HttpSession
+    from poc.transports.secrets import Secret
 
 #: Seconds that a probe may take in addition to the partner's time-out.
 PROBE_MARGIN_S = 5.0
@@ -108,7 +109,8 @@ def prepare_feed(
     encoder = make_encoder(feed, literals, settings.body)
     fits = encoder.check if isinstance(encoder, FixedWidthEncoder) else None
     mapped = Map(feed.map, feed_contract, look_up_files, fits)
-    http_endpoint, folder = None, None
+    http_endpoint: Endpoint | None = None
+    folder = None
     if endpoint is None and settings.folder is not None:
         folder = workspace.root / settings.folder / feed_id
     else:
@@ -117,22 +119,32 @@ def prepare_feed(
         variables = os.environ if environ is None else environ
         headers = {
             name: resolve_secret(value, variables, workspace.root)
-            for (_, name), value in settings.secret_references.items()
+            for (_, name), value in settings.header_references.items()
         }
         ca_file, client_cert, client_key = (
             workspace.root / name if name else None
             for name in (settings.ca_file, settings.client_cert, settings.client_key)
         )
-        http_endpoint = HttpEndpoint(
-            session,
-            url,
-            settings.timeout_s,
-            headers,
-            encoder.media_type,
-            plain_headers=settings.plain_headers,
-            success=settings.success,
-            tls=TlsFiles(ca_file, client_cert, client_key),
-        )
+        tls = TlsFiles(ca_file, client_cert, client_key)
+
+        def to_url(more: Mapping[str, Secret]) -> HttpEndpoint:
+            return HttpEndpoint(
+                session,
+                url,
+                settings.timeout_s,
+                {**headers, **more},
+                encoder.media_type,
+                plain_headers=settings.plain_headers,
+                success=settings.success,
+                tls=tls,
+            )
+
+        if settings.credentials:
+            from poc.credentials.make_endpoint import make_endpoint
+
+            http_endpoint = make_endpoint(partner_id, settings, to_url, session, tls, variables, workspace.root)
+        else:
+            http_endpoint = to_url({})
     reader = make_reader(feed, feed_contract)
     if earlier is not None and earlier.settings_digest == digest:
         small_files = earlier.small_files
@@ -155,7 +167,7 @@ def prepare_feed(
         parallel=settings.parallel,
         span_files=settings.span_files,
         settings_digest=digest,
-        probe_s=settings.timeout_s + PROBE_MARGIN_S,
+        probe_s=settings.longest_request_s + PROBE_MARGIN_S,
         small_files=small_files,
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from poc.config.duration import parse_duration
+from poc.duration import parse_duration
 from poc.schedule.local_time import instant_of, instants
 from poc.schedule.working_days import working_days
 

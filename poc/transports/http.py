@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit
 from poc.config.endpoint import HEADER_NAME, RESERVED_HEADERS
 from poc.errors import BadInput, DeliveryFailed
 from poc.transports.http_answer import Answer, AnswerReader, EndOfStream, MalformedAnswer
-from poc.transports.http_connection import HttpSession, Peer, fetch_certificate
+from poc.transports.http_connection import HttpSession, Peer, fetch_certificate, ready_bytes
 from poc.transports.http_outcome import answer_failure, is_repeat, with_answer
 from poc.transports.secrets import MASK, shown_text
 from poc.transports.tls import TlsFiles, explain_untrusted, reason_of, refused_our_certificate
@@ -43,9 +43,6 @@ JOINED_BYTES = 256 * 1024
 PATH_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
 
 REFUSES_OURS = "the partner does not accept our certificate (`client_cert`)"
-
-#: Seconds to read bytes that have arrived; TLS may wait for the rest of a record.
-READY_S = 0.01
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -162,8 +159,36 @@ class HttpEndpoint:
         shown = tuple((name, value) for name, _, value in (line.partition(": ") for line in lines))
         return RequestPreview(method.partition(" ")[0], self._url, shown, len(body))
 
+    def fetch(self, body: bytes, keep_bytes: int) -> Answer:
+        """Post one body, and return the answer with at most `keep_bytes` of its body, whatever it says.
+
+        Raises DeliveryFailed where there is none, as `post` does.
+        """
+        result = self._answer(body, {}, keep_bytes, time.monotonic())
+        if isinstance(result, DeliveryFailed):
+            raise result
+        return result[0]
+
     def _exchange(self, body: bytes, headers: Mapping[str, str], now: datetime) -> DeliveryFailed | bool:
         start_s = time.monotonic()
+        result = self._answer(body, headers, self._keep_bytes, start_s)
+        if isinstance(result, DeliveryFailed):
+            return result
+        answer, fault = result
+        text = ""
+        if answer.status != 200 or answer.ending != "complete" or self._success is not None or fault is not None:
+            text = shown_text(answer.body, self._secrets.values(), SHOWN_BYTES)
+        elapsed_s = time.monotonic() - start_s
+        failure = answer_failure(self._url, answer, self._success, self._timeout_s, elapsed_s, now, text)
+        if failure is None and fault is not None:
+            message = f"{self._url}: answered {answer.status} before it had the whole request"
+            return DeliveryFailed("answer-unexpected", with_answer(message, text), unknown=True, answer=text)
+        return failure or is_repeat(answer)
+
+    def _answer(
+        self, body: bytes, headers: Mapping[str, str], keep_bytes: int, start_s: float
+    ) -> DeliveryFailed | tuple[Answer, OSError | None]:
+        """Return the answer to one request, and the error that ended its sending; or the failure without an answer."""
         until_s = start_s + self._timeout_s
         try:
             connection = self._session.connection(self._peer, until_s)
@@ -179,21 +204,13 @@ class HttpEndpoint:
             if isinstance(fault, TimeoutError):  # the answer may have come before the partner stopped reading
                 reader = AnswerReader(ready_bytes(connection))
             try:
-                answer = reader.read(self._keep_bytes)
+                answer = reader.read(keep_bytes)
             except (OSError, EndOfStream, MalformedAnswer) as error:
                 cause = fault if fault is not None and not refused_our_certificate(error) else error
                 return self._no_answer(cause, reader, start_s, reused=connection.reused)
             if log.isEnabledFor(logging.DEBUG):
                 log.debug("POST %s: %d bytes, answered %d", self._path, len(body), answer.status)
-            text = ""
-            if answer.status != 200 or answer.ending != "complete" or self._success is not None or fault is not None:
-                text = shown_text(answer.body, self._secrets.values(), SHOWN_BYTES)
-            elapsed_s = time.monotonic() - start_s
-            failure = answer_failure(self._url, answer, self._success, self._timeout_s, elapsed_s, now, text)
-            if failure is None and fault is not None:
-                message = f"{self._url}: answered {answer.status} before it had the whole request"
-                return DeliveryFailed("answer-unexpected", with_answer(message, text), unknown=True, answer=text)
-            return failure or is_repeat(answer)
+            return answer, fault
         finally:
             if answer is not None and answer.keep_alive and fault is None:
                 connection.set_idle_limit(answer.headers.get("keep-alive", ""))
@@ -251,17 +268,6 @@ class HttpEndpoint:
             return DeliveryFailed("certificate", f"{self._url}: {REFUSES_OURS}: {reason_of(error)}")
         reason = reason_of(error) if isinstance(error, OSError) else "closed without an answer"
         return DeliveryFailed("connection", f"{self._url}: connection lost: {reason}", unknown=True, reused=reused)
-
-
-def ready_bytes(connection: Connection) -> Callable[[], bytes]:
-    """Return a function that returns what has arrived on a connection, and raises TimeoutError for the rest."""
-
-    def receive() -> bytes:
-        if not connection.is_readable():
-            raise TimeoutError
-        return connection.receive(time.monotonic() + READY_S)
-
-    return receive
 
 
 def split_url(url: str, tls: TlsFiles) -> tuple[Peer, str, str]:

@@ -17,12 +17,20 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from poc.transports.tls import TlsFiles, make_tls_context
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+Kept = TypeVar("Kept")
+
 #: The most bytes that one read returns.
 READ_BYTES = 64 * 1024
+
+#: Seconds to read bytes that have arrived; TLS may wait for the rest of a record.
+READY_S = 0.01
 
 IDLE_LIMIT = re.compile(r"(?:^|[,\s])timeout=([0-9]{1,9})(?:$|[,\s])", re.IGNORECASE)
 
@@ -101,6 +109,7 @@ class HttpSession:
         self._busy: set[Connection] = set()
         self._closed = False
         self._contexts: dict[TlsFiles, tuple[object, ssl.SSLContext]] = {}
+        self._shared: dict[Hashable, Any] = {}
 
     def connection(self, peer: Peer, until_s: float) -> Connection:
         """Return a connection to a peer, a kept one if there is one. Give it back, or discard it.
@@ -152,6 +161,14 @@ class HttpSession:
             known = self._contexts[files] = (version, make_tls_context(files))
         return known[1]
 
+    def shared(self, key: Hashable, make: Callable[[], Kept]) -> Kept:
+        """Return what all requests of this session share, such as an access token; it is made at the first call."""
+        with self._lock:
+            if key not in self._shared:
+                self._shared[key] = make()
+            kept: Kept = self._shared[key]
+            return kept
+
     def close(self) -> None:
         """Close all connections; requests of other threads that are under way end with a lost connection."""
         with self._lock:
@@ -168,6 +185,17 @@ class HttpSession:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def ready_bytes(connection: Connection) -> Callable[[], bytes]:
+    """Return a function that returns what has arrived on a connection, and raises TimeoutError for the rest."""
+
+    def receive() -> bytes:
+        if not connection.is_readable():
+            raise TimeoutError
+        return connection.receive(time.monotonic() + READY_S)
+
+    return receive
 
 
 def seconds_left(until_s: float) -> float:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: The most bytes of a file with a secret.
 MAX_BYTES = 64 * 1024
 
+#: Tables of an endpoint whose secrets are encoded before they are sent, so that they may be any text.
+TEXT_TABLES = frozenset({"basic", "oauth2"})
+
 #: What is shown instead of a secret.
 MASK = "***"
 
@@ -72,11 +75,16 @@ def resolve_secret(text: str, environ: Mapping[str, str], root: Path) -> Secret:
     return Secret(text[: match.start(1) - 2] + value)
 
 
+def resolve_endpoint_secret(table: str, reference: str, environ: Mapping[str, str], root: Path) -> Secret:
+    """Read the secret of a reference in a table of an endpoint. Raises BadInput."""
+    return (resolve_text if table in TEXT_TABLES else resolve_secret)(reference, environ, root)
+
+
 def resolve_text(reference: str, environ: Mapping[str, str], root: Path) -> Secret:
     """Read the secret of a reference `${env:NAME}` or `${file:PATH}` that is any text: a password or a private key.
 
     Raises:
-        BadInput: there is no such variable or file, or it is empty. The message never shows its value.
+        BadInput: there is no such variable or file, it is empty, or not UTF-8. The message never shows its value.
     """
     match = SECRET_REFERENCE.fullmatch(reference)
     if match is None:
@@ -85,6 +93,8 @@ def resolve_text(reference: str, environ: Mapping[str, str], root: Path) -> Secr
     value = _read_variable(name, environ) if kind == "env" else _read_file(root / name, "utf-8")
     if not value:
         raise BadInput(f"the secret {reference} is empty")
+    if any(character == "\ufffd" or "\ud800" <= character <= "\udfff" for character in value):
+        raise BadInput(f"the secret {reference} is not UTF-8")
     return Secret(value)
 
 

@@ -15,7 +15,7 @@ from poc.pipeline.levels import HIGHEST_LEVEL
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.stages.map import Map
 from poc.transports.http import new_session
-from poc.transports.secrets import resolve_secret
+from poc.transports.secrets import resolve_endpoint_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ def partner_problems(root: Path, path: Path, partner: Partner, environ: Mapping[
     of_secrets = []
     for (table, name), reference in endpoint.secret_references.items():
         try:
-            resolve_secret(reference, environ, root)
+            resolve_endpoint_secret(table, reference, environ, root)
         except BadInput as error:
             of_secrets.append(f"{path}: endpoint.{table}.{name}: {error}")
     yield from of_secrets

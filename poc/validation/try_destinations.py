@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from poc.credentials.authorized_endpoint import AuthorizedEndpoint
 from poc.errors import BadInput, DeliveryFailed
 from poc.pipeline.levels import HIGHEST_LEVEL
 from poc.pipeline.prepared_feed import prepare_feed
@@ -57,13 +58,17 @@ def try_destination(
         endpoint = prepare_feed(workspace, partner, feed, HIGHEST_LEVEL, session, environ=environ).endpoint
     except BadInput as error:
         return TriedDestination(partner, feed, place, str(error), True)
-    assert isinstance(endpoint, HttpEndpoint)  # noqa: S101 (a partner without a folder has an address)
+    assert isinstance(endpoint, HttpEndpoint | AuthorizedEndpoint)  # noqa: S101 (a partner without a folder has an address)
     try:
         status = endpoint.ask()
     except DeliveryFailed as error:
         return TriedDestination(partner, feed, place, str(error).removeprefix(f"{place}: "), True)
     if status in TURNED_AWAY:
-        return TriedDestination(partner, feed, place, f"turns us away with {status}; see `secret_headers`", True)
+        table = next(
+            (f"[endpoint.{name}]" for name in ("oauth2", "bearer", "basic") if name in settings.credentials), ""
+        )
+        hint = f"turns us away with {status}; see `{table or 'secret_headers'}`"
+        return TriedDestination(partner, feed, place, hint, True)
     if status >= 500:
         return TriedDestination(partner, feed, place, f"answers {status}: the partner has a problem of its own", True)
     return TriedDestination(partner, feed, place, f"answers, with {status} to OPTIONS", False)

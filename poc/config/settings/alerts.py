@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from poc.config.duration import Duration
+from poc.duration import Duration
 from poc.config.strict import Strict
 
 

@@ -1,0 +1,1 @@
+"""How a partner recognises us: signatures of requests, access tokens, and the header `Authorization`."""
