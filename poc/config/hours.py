@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from poc.duration import Duration
 from poc.config.strict import Strict
 from poc.crontab import Crontab, parse_crontab, parse_days
+from poc.duration import Duration
 
 #: A local time of the day, such as `"06:00"`.
 TimeOfDay: TypeAlias = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator, model_validator
 
-from poc.duration import Duration, parse_duration
 from poc.config.place import PlaceConfig
+from poc.duration import Duration, parse_duration
 
 #: Schemes of places at which a file appears when it is complete.
 APPEARS_COMPLETE = frozenset({"s3", "https", "http"})

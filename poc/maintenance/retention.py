@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from poc.capture.journal_reader import day_folders
-from poc.duration import parse_duration
 from poc.delivery.body_files import remove_stray_files
+from poc.duration import parse_duration
 from poc.ledger.lookup import SETTLED
 from poc.ledger.queries import refused_files
 from poc.ledger.schema import ASIDE, DECISION, EXCHANGE, PARCEL

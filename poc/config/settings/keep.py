@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from poc.duration import Duration
 from poc.config.strict import Strict
+from poc.duration import Duration
 
 
 class KeepSettings(Strict):

@@ -83,14 +83,16 @@ def test_create_workspace_never_overwrites_a_workspace(workspace):
 
 def test_every_key_of_a_partner_file_is_documented():
     """docs/reference/partner-file.md has a row or a line for each key that the file can have."""
+    from poc.config.credentials import BasicConfig, BearerConfig, OAuth2Config, SignConfig
     from poc.config.endpoint import EndpointConfig, Success
     from poc.config.formats.dialect import Dialect
     from poc.config.map_field import MapField
     from poc.config.partner import Budget, Feed, Partner, RetrySchedule
 
     text = (Path(__file__).parents[3] / "docs" / "reference" / "partner-file.md").read_text()
-    models = (Partner, EndpointConfig, Success, RetrySchedule, Feed, Dialect, Budget, MapField)
+    credentials = (SignConfig, BasicConfig, BearerConfig, OAuth2Config)
+    models = (Partner, EndpointConfig, Success, *credentials, RetrySchedule, Feed, Dialect, Budget, MapField)
     keys = {field.alias or name for model in models for name, field in model.model_fields.items()}
-    written = set(re.findall(r"`([a-z_]+)`", text)) | set(re.findall(r"^([a-z_]+) = ", text, re.MULTILINE))
+    written = set(re.findall(r"`([a-z0-9_]+)`", text)) | set(re.findall(r"^([a-z_]+) = ", text, re.MULTILINE))
     written |= {name.split(".")[0] for name in re.findall(r"^## `\[?([a-z]+)", text, re.MULTILINE)}
     assert keys - written == set()
