@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, closing
+import urllib.error
+import urllib.request
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import pytest
 
+from metrics.errors import StoreMissing
+from metrics.store.database import open_reader
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.ledger.opening import open_ledger
 from poc.ledger.queries import exchange_totals
 
 MILEPOST = Path(sys.executable).with_name("milepost")
+PROCFILE = Path(__file__).parents[2] / "docs/how-to/service/Procfile"
 PARTNERS = ("AA", "B6", "DL", "UA")
 FILES, ROWS = 12, 5
 LIMIT_S = 120
@@ -77,3 +83,43 @@ def test_workers_share_the_feeds_and_a_killed_one_loses_nothing(workspace):
     assert {name: [row["flight"] for row in partner.held("n", name)] for name in PARTNERS} == dict.fromkeys(
         PARTNERS, expected
     )
+
+
+def test_the_procfile_starts_all_that_a_service_needs(workspace, tmp_path):
+    """By the Procfile of the documentation, files are exchanged, collected and shown, and one signal ends it all."""
+    root, partner = workspace
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    environ = os.environ | {"MILEPOST_WORKSPACE": str(root), "PATH": f"{MILEPOST.parent}:{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "honcho", "start", "--procfile", PROCFILE, "--port", str(port)]
+    with subprocess.Popen(command, cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            until = time.monotonic() + LIMIT_S
+            while collected_runs(root) < FILES * len(PARTNERS) and time.monotonic() < until:
+                time.sleep(0.2)
+            assert collected_runs(root) == FILES * len(PARTNERS)
+            while not is_shown(port) and time.monotonic() < until:
+                time.sleep(0.2)
+            assert is_shown(port)
+            program.send_signal(signal.SIGTERM)
+            output, _ = program.communicate(timeout=LIMIT_S)
+        finally:
+            program.kill()
+    assert {name: len(partner.held("n", name)) for name in PARTNERS} == dict.fromkeys(PARTNERS, FILES * ROWS)
+    assert {name for name in ("work", "watch", "schedule", "web") if f"{name}.1" in output} == {
+        "work", "watch", "schedule", "web",
+    }  # fmt: skip
+
+
+def collected_runs(root):
+    """Runs in the metrics store; none before there is one."""
+    with suppress(StoreMissing), closing(open_reader(root / "var" / "metrics-live.db")) as db:
+        return db["run"].count_where("outcome = 'done'")
+    return 0
+
+
+def is_shown(port):
+    """Whether the dashboard shows its home page; before the first judgement there is none."""
+    with suppress(urllib.error.HTTPError), urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=LIMIT_S):
+        return True
+    return False

@@ -1,4 +1,4 @@
-"""The files of `docs/how-to/service/` are what systemd and cron can use, and start commands that exist."""
+"""The files of `docs/how-to/service/` are what systemd, cron and containers can use, and start commands that exist."""
 
 import os
 import re
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from milepost.cli import COMMANDS
 
@@ -22,6 +23,17 @@ def test_each_command_that_a_file_starts_is_there(name):
     commands += re.findall(r"exec \S*/milepost (\S+)", (SERVICE / name).read_text())
     assert set(commands) <= set(COMMANDS)
     assert commands
+
+
+def test_containers_and_procfile_start_commands_that_exist():
+    """Each process of `Procfile` and `compose.yaml` is one of ours, and no container runs as root."""
+    processes = [line.split(": milepost ")[1].split()[0] for line in (SERVICE / "Procfile").read_text().splitlines()]
+    services = yaml.safe_load((SERVICE / "compose.yaml").read_text())["services"]
+    ours = {name: service["command"][0] for name, service in services.items() if name != "postgres"}
+    assert sorted(processes) == sorted(set(ours.values()) - {"migrate"})
+    assert {*processes, *ours.values()} <= {*COMMANDS, "migrate"}
+    assert {service.get("build", ".") for service in services.values()} == {"."}
+    assert "\nUSER 10001\n" in (SERVICE / "Dockerfile").read_text()
 
 
 @pytest.mark.parametrize("name", UNITS)
