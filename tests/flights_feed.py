@@ -12,6 +12,7 @@ from poc.ledger.opening import open_ledger
 from poc.mapping.expressions import literal_fields
 from poc.pipeline.prepared_feed import PreparedFeed
 from poc.pipeline.small_file import make_small_file_path
+from poc.places.target import FolderTarget
 from poc.stages.map import Map
 from poc.transports.http import HttpEndpoint, new_session
 
@@ -58,7 +59,7 @@ def ledger(ledger_address):
 
 @pytest.fixture
 def make_prepared(flights):
-    """A function that makes the feed UA/flights ready, with the partner at a URL or in a folder."""
+    """A function that makes the feed UA/flights ready, with the partner at a URL, in a folder or at another target."""
     session = new_session()
 
     def make(
@@ -68,6 +69,7 @@ def make_prepared(flights):
         timeout_s=60.0,
         honours_keys=True,
         folder=None,
+        target=None,
         retry=None,
         block_bytes=None,
         body="jsonl",
@@ -88,7 +90,7 @@ def make_prepared(flights):
             read,
             written,
             door,
-            folder,
+            target if folder is None else FolderTarget(folder),
             honours_keys,
             retry or RetrySchedule(),
             level,

@@ -60,7 +60,7 @@ class SftpServer:
         }
 
     def cut(self, *faults):
-        """Let sessions end: `before-rename`, `after-rename` (its answer is lost), or `write N` after N bytes written.
+        """Let sessions end: `before-rename`, `after-rename` (its answer is lost), `write N` after N bytes, or `none`.
 
         Each fault befalls one session, in this order.
         """

@@ -30,7 +30,11 @@ def select_settings(workspace: Workspace, partners: Sequence[str], port: int) ->
     Raises:
         BadInput: there is no such partner, it has no `url`, or a name is needed.
     """
-    with_url = sorted(name for name, partner in workspace.partners.items() if partner.endpoint.url is not None)
+    with_url = sorted(
+        name
+        for name, partner in workspace.partners.items()
+        if partner.endpoint.url is not None and not partner.endpoint.is_place
+    )
     names = list(dict.fromkeys(partners)) or with_url
     if not partners and len(names) != 1:
         choices = ", ".join(with_url) or "none"
@@ -40,8 +44,8 @@ def select_settings(workspace: Workspace, partners: Sequence[str], port: int) ->
         if name not in workspace.partners:
             workspace.get_feed(name, "")
         endpoint = workspace.partners[name].endpoint
-        if endpoint.url is None:
-            raise BadInput(f"{name}: a folder receives its deliveries; only requests to a `url` can be seen")
+        if endpoint.url is None or endpoint.is_place:
+            raise BadInput(f"{name}: it gets its deliveries as files; only requests to a web address can be seen")
         root = workspace.root
         files = (
             root / text if text else None for text in (endpoint.ca_file, endpoint.client_cert, endpoint.client_key)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from poc.config.credentials import BasicConfig, BearerConfig, Credential, OAuth2Config, SignConfig, check_credentials
+from poc.config.place import Destination, PlaceAccess, PlaceConfig, check_access
 from poc.config.strict import Strict
 
 #: Reference to a secret: the name of its variable or file, never its value.
 SECRET_REFERENCE = re.compile(r"(?:(?:Bearer|Basic|Token) )?\$\{(env|file):([^}]+)\}")
 
-
-#: The highest TCP port.
-MAX_PORT = 65535
 
 #: Headers that no configuration may set, because they determine how a request is read.
 RESERVED_HEADERS = frozenset({
@@ -29,9 +27,6 @@ HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
 SECRET_NAME = re.compile(r"authorization|cookie|token|secret|passw|api-?key|credential", re.IGNORECASE)
 SECRET_VALUE = re.compile(r"(?:Bearer|Basic|Token) ", re.IGNORECASE)
-
-#: Names that a path may have in braces.
-PLACEHOLDERS = ("{feed}", "{partner}")
 
 #: Tables of an endpoint that say how the partner recognises us.
 CREDENTIAL_TABLES = ("sign", "basic", "bearer", "oauth2")
@@ -74,38 +69,21 @@ class Success(Strict):
         return self
 
 
-class EndpointConfig(Strict):
+class EndpointConfig(PlaceAccess, Destination):
     """Where a partner receives deliveries: a `url`, to which a `path` is appended, or a `folder`.
+
+    A `url` is that of a web address, which gets requests, or of a place such as an SFTP server, which gets files.
 
     `honours_keys`: the partner treats a request with an `Idempotency-Key` it has already seen as done. Without it, a
     request whose answer was lost is never sent again automatically.
     """
 
-    # neither a password before the host nor a query, because messages show the address
-    url: str | None = Field(
-        default=None,
-        pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://(\[[0-9A-Fa-f:.]+\]|[^\s/@?#:\[\]]+)(:[0-9]+)?(/[^\s?#@]*)?$",
-        description="The address that requests are posted to, up to `path`. No user, password or query.",
-    )
-    path: str = Field(
-        default="{feed}",
-        pattern=r"^[^\s?#@]*$",
-        description='What follows the `url` after a `/`; `{feed}` and `{partner}` stand for their ids. With `""`, '
-        "requests are posted to the `url` itself. A feed may have a `path` of its own.",
-    )
-    folder: str | None = Field(
-        default=None,
-        pattern=r"^[^\x00]+$",
-        description="Instead of `url`: an existing folder. Each file becomes one file `NAME.ID.jsonl` (or `.csv`) in a "
-        "subfolder named after the feed, written as `.part` and then renamed. Each replay of quarantined rows becomes "
-        "one more file, `NAME.ID.again-ROW`.",
-    )
     timeout_s: float = Field(
         default=2.0,
         gt=0,
         le=600,
         description="Seconds from the beginning of a request to the end of its answer: one deadline over connecting, "
-        "TLS, sending and reading.",
+        "TLS, sending and reading. At a place, the seconds that one step may take, 30 by default.",
     )
     honours_keys: bool = Field(
         default=False,
@@ -167,19 +145,6 @@ class EndpointConfig(Strict):
     bearer: BearerConfig | None = Field(default=None, description="Sends a fixed token with each request.")
     oauth2: OAuth2Config | None = Field(default=None, description="Sends a token that the partner's server gives us.")
 
-    @field_validator("url")
-    @classmethod
-    def _has_a_port(cls, url: str | None) -> str | None:
-        port = re.match(r"[^/]*//[^/]*:([0-9]+)(?:/|$)", url or "")
-        if port and not 0 < int(port[1]) <= MAX_PORT:
-            raise ValueError(f"has port {int(port[1])}; a port is 1 to {MAX_PORT}")
-        return url
-
-    @field_validator("path")
-    @classmethod
-    def _has_known_placeholders(cls, path: str) -> str:
-        return check_path(path)
-
     @model_validator(mode="after")
     def _has_headers_to_send(self) -> EndpointConfig:
         names = [*self.headers, *self.secret_headers]
@@ -199,7 +164,7 @@ class EndpointConfig(Strict):
     @model_validator(mode="after")
     def _repeats_by_key(self) -> EndpointConfig:
         for key, is_set in (("parallel", self.parallel > 1), ("span_files", self.span_files)):
-            if is_set and (self.url is None or not self.honours_keys):
+            if is_set and (self.url is None or self.is_place or not self.honours_keys):
                 raise ValueError(f"`{key}` goes with a `url` and `honours_keys = true`")
         if self.span_files and self.body != "jsonl":
             raise ValueError('`span_files` goes with `body = "jsonl"`: other bodies cannot be joined')
@@ -211,15 +176,18 @@ class EndpointConfig(Strict):
             raise ValueError("has both `url` and `folder`; choose one")
         if self.url is None and self.folder is None:
             raise ValueError("needs either `url` or `folder`")
-        for key in ("path", "body"):
-            if key in self.model_fields_set and self.url is None:
-                raise ValueError(f"`{key}` goes with `url`")
+        if "path" in self.model_fields_set and self.url is None:
+            raise ValueError("`path` goes with `url`")
+        check_access(self.scheme, self)
+        if "body" in self.model_fields_set and self.takes_files:
+            raise ValueError("`body` goes with `url`, of a web address")
         for key in ("headers", "secret_headers", "success", "ca_file", "client_cert", "client_key"):
             value = getattr(self, key)
-            if value and self.url is None:
-                raise ValueError(f"`{key}` goes with `url`")
+            if value and self.takes_files and (key, self.scheme) != ("ca_file", "s3"):
+                raise ValueError(f"`{key}` goes with `url`, of a web address")
             urls = (self.url, self.oauth2 and self.oauth2.token_url)
-            if value and key[:2] in {"ca", "cl"} and not any(str(url).lower().startswith("https:") for url in urls):
+            is_tls = self.scheme == "s3" or any(str(url).lower().startswith("https:") for url in urls)
+            if value and key[:2] in {"ca", "cl"} and not is_tls:
                 raise ValueError(f"`{key}` goes with an `https` address")
         if self.client_key and not self.client_cert:
             raise ValueError("`client_key` goes with `client_cert`")
@@ -236,6 +204,11 @@ class EndpointConfig(Strict):
     def longest_request_s(self) -> float:
         """The longest time that one request can take: with OAuth2, a second token and a second try are part of it."""
         return self.timeout_s if self.oauth2 is None else 2 * (self.timeout_s + self.oauth2.longest_fetch_s)
+
+    def place(self, url: str) -> PlaceConfig:
+        """Return the settings of the place at an address, which is this one's or below it."""
+        keys = self.model_fields_set & {*PlaceAccess.model_fields, "timeout_s", "ca_file"}
+        return PlaceConfig.model_validate({"url": url, **{key: getattr(self, key) for key in keys}})
 
     @property
     def plain_headers(self) -> dict[str, str]:
@@ -261,16 +234,6 @@ class EndpointConfig(Strict):
         template = self.path if path is None else path
         suffix = template.replace("{feed}", feed).replace("{partner}", partner).lstrip("/")
         return f"{str(self.url).rstrip('/')}/{suffix}" if suffix else str(self.url)
-
-
-def check_path(path: str) -> str:
-    """Return a path. Raises ValueError where it has something else in braces than the placeholders."""
-    rest = path
-    for placeholder in PLACEHOLDERS:
-        rest = rest.replace(placeholder, "")
-    if "{" in rest or "}" in rest:
-        raise ValueError(f"may have {' and '.join(PLACEHOLDERS)} in braces, and no others")
-    return path
 
 
 def check_header(name: str, value: str) -> None:

@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from poc.config.endpoint import EndpointConfig, check_path
+from poc.config.endpoint import EndpointConfig
 from poc.config.formats.dialect import Dialect
 from poc.config.formats.format_tables import FormatTables
 from poc.config.hours import Expect, Send
 from poc.config.map_field import MapField
 from poc.config.monolith import MonolithConfig, RouteConfig
 from poc.config.pickup import Pickup
+from poc.config.place import check_path
 from poc.config.receipts import IntakeSettings, ReceiptSettings
 from poc.config.strict import Strict
 
@@ -238,8 +239,8 @@ class Partner(Strict):
 
     @model_validator(mode="after")
     def _folders_get_whole_files(self) -> Partner:
-        if self.endpoint.folder is not None and self.rate is not None:
-            raise ValueError("`rate` goes with a `url`; a folder gets no requests")
+        if self.endpoint.takes_files and self.rate is not None:
+            raise ValueError("`rate` goes with a web address; a folder gets no requests")
         for name, feed in self.feed.items():
             if self.endpoint.span_files and feed.out != "jsonl":
                 raise ValueError(f'feed {name!r}: `span_files` goes with `out = "jsonl"`')
@@ -247,15 +248,16 @@ class Partner(Strict):
                 raise ValueError(f'feed {name!r}: `body = "{self.endpoint.body}"` goes with `out = "jsonl"`')
             if self.endpoint.body == "row" and "request_rows" in feed.model_fields_set and feed.request_rows != 1:
                 raise ValueError(f'feed {name!r}: `body = "row"` sends one row in a request; remove `request_rows`')
-            if self.endpoint.folder is None and (feed.out == "parquet" or feed.out_header or feed.out_trailer):
+            if not self.endpoint.takes_files and (feed.out == "parquet" or feed.out_header or feed.out_trailer):
                 keys = '`out = "parquet"`, `out_header` and `out_trailer`'
-                raise ValueError(f"feed {name!r}: {keys} go with a folder, which gets whole files")
-            if self.endpoint.folder is not None and feed.monolith is not None and feed.monolith.output.capture:
+                raise ValueError(f"feed {name!r}: {keys} go with a folder or place, which gets whole files")
+            if self.endpoint.takes_files and feed.monolith is not None and feed.monolith.output.capture:
                 raise ValueError(
                     f'feed {name!r}: `capture = "http"` goes with a `url`; name the `folder` of the output'
                 )
             if self.endpoint.folder is not None and feed.path is not None:
                 raise ValueError(f"feed {name!r}: `path` goes with a `url`")
-            if self.endpoint.folder is not None and feed.deliver == "early":
-                raise ValueError(f'feed {name!r}: a folder gets whole files; `deliver = "early"` goes with a `url`')
+            if self.endpoint.takes_files and feed.deliver == "early":
+                text = 'a folder or place gets whole files; `deliver = "early"` goes with a web address'
+                raise ValueError(f"feed {name!r}: {text}")
         return self

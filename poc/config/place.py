@@ -1,4 +1,4 @@
-"""Configuration of a place where a partner puts or takes files: its address, and how to sign in."""
+"""Configuration of where a partner gets and puts its files: a web address, a folder or a place, and how to sign in."""
 
 from __future__ import annotations
 
@@ -30,6 +30,63 @@ ADDRESS = re.compile(
 
 #: The highest TCP port.
 MAX_PORT = 65535
+
+
+#: Names that a path may have in braces.
+PLACEHOLDERS = ("{feed}", "{partner}")
+
+
+class Destination(Strict):
+    """Where a partner receives deliveries."""
+
+    # neither a password before the host nor a query, because messages show the address
+    url: str | None = Field(
+        default=None,
+        pattern=r"^([Hh][Tt][Tt][Pp][Ss]?|sftp|s3)://(\[[0-9A-Fa-f:.]+\]|[^\s/@?#:\[\]]+)(:[0-9]+)?(/[^\s?#@]*)?$",
+        description="The address that requests are posted to, up to `path`: `https://HOST/...`. Or that of a place "
+        "which gets whole files, as a `folder` does: `sftp://HOST/FOLDER`. No user, password or query.",
+    )
+    path: str = Field(
+        default="{feed}",
+        pattern=r"^[^\s?#@]*$",
+        description='What follows the `url` after a `/`; `{feed}` and `{partner}` stand for their ids. With `""`, '
+        "requests are posted to the `url` itself. A feed may have a `path` of its own.",
+    )
+    folder: str | None = Field(
+        default=None,
+        pattern=r"^[^\x00]+$",
+        description="Instead of `url`: an existing folder. Each file becomes one file `NAME.ID.jsonl` (or `.csv`) in a "
+        "subfolder named after the feed, written as `.part` and then renamed. Each replay of quarantined rows becomes "
+        "one more file, `NAME.ID.again-ROW`.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _has_a_port(cls, url: str | None) -> str | None:
+        port = re.match(r"[^/]*//[^/]*:([0-9]+)(?:/|$)", url or "")
+        if port and not 0 < int(port[1]) <= MAX_PORT:
+            raise ValueError(f"has port {int(port[1])}; a port is 1 to {MAX_PORT}")
+        return url
+
+    @field_validator("path")
+    @classmethod
+    def _has_known_placeholders(cls, path: str) -> str:
+        return check_path(path)
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of the address in lower case; empty for a folder."""
+        return (self.url or "").partition(":")[0].lower()
+
+    @property
+    def is_place(self) -> bool:
+        """Whether the address is that of a place, which gets files instead of requests."""
+        return self.scheme not in {"", "http", "https"}
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether the partner gets whole files: in a folder or at a place."""
+        return self.folder is not None or self.is_place
 
 
 class PlaceAccess(Strict):
@@ -205,3 +262,13 @@ def check_access(scheme: str, access: PlaceAccess) -> None:
         raise ValueError("`access_key_id` and `secret_access_key` go together")
     if access.session_token and not access.access_key_id:
         raise ValueError("`session_token` goes with `access_key_id`")
+
+
+def check_path(path: str) -> str:
+    """Return a path. Raises ValueError where it has something else in braces than the placeholders."""
+    rest = path
+    for placeholder in PLACEHOLDERS:
+        rest = rest.replace(placeholder, "")
+    if "{" in rest or "}" in rest:
+        raise ValueError(f"may have {' and '.join(PLACEHOLDERS)} in braces, and no others")
+    return path

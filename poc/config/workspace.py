@@ -17,7 +17,7 @@ from poc.config.settings.keep import KeepSettings
 from poc.config.settings.notify import NotifyTarget
 from poc.config.settings.web import WebSettings
 from poc.config.settings.worth import WorthSettings
-from poc.config.strict import Strict
+from poc.config.strict import Strict, may_be_secret
 from poc.errors import BadInput
 from poc.ledger_address import PostgresAddress
 
@@ -262,18 +262,11 @@ def _explain_mistake(path: Path, model: type[BaseModel], mistake: ErrorDetails) 
     shown_value = "" if hide_value else f" (is {value!r})"
     message = mistake["msg"].removeprefix("Value error, ")
     if where == "endpoint.url" and mistake["type"] == "string_pattern_mismatch":
-        message = "must be http(s)://HOST[:PORT]/PATH, without user, password or query; see secret_headers"
+        message = (
+            "must be http(s)://HOST[:PORT]/PATH, or sftp:// or s3:// in the same way, without user, password or query; "
+            "see secret_headers and user"
+        )
     return f"{path}: `{where}`{shown_value}: {message[:1].lower()}{message[1:]}"
-
-
-def may_be_secret(place: tuple[int | str, ...]) -> bool:
-    """Return whether a value of a file may contain a password or token by mistake, as addresses do."""
-    if place[:1] == ("notify",):
-        return place[2:] not in {("name",), ("digest",), ("zone",), ("min_severity",)} and place[2:3] != ("kinds",)
-    if place in {("endpoint",), ("ledger",)}:
-        return True
-    keys = ("url", "headers", "secret_headers", "sign", "basic", "bearer", "oauth2")
-    return place[:2] in {("endpoint", key) for key in keys}
 
 
 def keys_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

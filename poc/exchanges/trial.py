@@ -19,6 +19,7 @@ from poc.ledger.lookup import received_before
 from poc.ledger.opening import open_ledger
 from poc.ledger.workspace_id import marked_id
 from poc.ledger_address import marker_path
+from poc.places.target import FolderTarget
 from poc.transports.http import HttpEndpoint
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Trial:
     receipt: Receipt
     received: ReceivedBefore | None
     request: RequestPreview | None
-    file: Path | None
+    file: str | None
     head: str
     first_rows: tuple[str, ...]
 
@@ -67,9 +68,15 @@ def try_file(prepared: PreparedFeed, path: Path, now: datetime, ledger: LedgerAd
     with TemporaryDirectory(prefix="milepost-try-") as folder:
         real = prepared.endpoint
         endpoint = CountingEndpoint(real) if isinstance(real, HttpEndpoint | AuthorizedEndpoint) else None
-        target = None if prepared.folder is None else Path(folder) / "delivered"
+        target = None if prepared.target is None else Path(folder) / "delivered"
         ends = replace(
-            prepared, encoder=sample, endpoint=endpoint, folder=target, parallel=1, span_files=False, small_files=None
+            prepared,
+            encoder=sample,
+            endpoint=endpoint,
+            target=None if target is None else FolderTarget(target),
+            parallel=1,
+            span_files=False,
+            small_files=None,
         )
         # with the workspace's id, so that the request has the key that it would have
         fixed_id = marked_id(marker_path(ledger)) or None
@@ -80,7 +87,7 @@ def try_file(prepared: PreparedFeed, path: Path, now: datetime, ledger: LedgerAd
         receipt=receipt,
         received=received_before(ledger, prepared.partner, prepared.feed_id, receipt.sha256),
         request=None if endpoint is None else endpoint.first,
-        file=prepared.folder / written[0].name if written and prepared.folder is not None else None,
+        file=prepared.target.shown(written[0].name) if written and prepared.target is not None else None,
         head=sample.header.decode("utf-8", "backslashreplace"),
         first_rows=tuple(text.decode("utf-8", "backslashreplace") for text in sample.texts),
     )

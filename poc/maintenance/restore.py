@@ -130,7 +130,7 @@ def recognises_repeats(workspace: Workspace, partner: str) -> bool:
     if config is None or not has_capability("once", resolve_level(workspace.settings.level)):
         return False
     endpoint = config.endpoint
-    return endpoint.url is not None and endpoint.honours_keys and not endpoint.span_files
+    return endpoint.url is not None and not endpoint.is_place and endpoint.honours_keys and not endpoint.span_files
 
 
 def hold_files(workspace: Workspace) -> tuple[Path, ...]:

@@ -31,12 +31,12 @@ from poc.stages.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from poc.batch import Finding, RejectedRow
     from poc.delivery.outbox import Outbox
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.pipeline.prepared_feed import PreparedFeed
+    from poc.places.target import FileTarget
     from poc.retries.breaker_store import FeedBreakers
     from poc.retries.failure_policy import CommitPoint, FailurePolicy
 
@@ -73,9 +73,9 @@ class StageContext:
         return self.prepared.feed.deliver == "early"
 
     def new_sender(self) -> RequestSender:
-        """Return a sender for this exchange. Raises BadInput where the partner is a folder."""
+        """Return a sender for this exchange. Raises BadInput where the partner takes files."""
         if self.prepared.endpoint is None:
-            raise BadInput(f"partner {self.prepared.partner!r} takes files in a folder, not requests")
+            raise BadInput(f"partner {self.prepared.partner!r} takes files, not requests")
         return RequestSender(
             self.prepared.endpoint,
             self.entry.exchange_id,
@@ -134,27 +134,27 @@ def build_quarantine(context: StageContext) -> Stage:
 
 
 def build_deliver(context: StageContext) -> Stage:
-    """Build the delivery by requests to an endpoint, or as one file into a folder."""
-    if context.prepared.folder is not None:
-        return build_deliver_file(context, context.prepared.folder, context.commit)
+    """Build the delivery by requests to an endpoint, or as one file."""
+    if context.prepared.target is not None:
+        return build_deliver_file(context, context.prepared.target, context.commit)
     return Deliver(context.new_builder(), context.new_sender(), context.commit, early=context.early)
 
 
 def build_deliver_once(context: StageContext) -> DeliverOnce | DeliverFile:
     """Build the delivery that never sends a row twice and can resume without the file."""
-    if context.prepared.folder is not None:
-        return build_deliver_file(context, context.prepared.folder, lambda: context.commit(whole=True, reserved_to=0))
+    if context.prepared.target is not None:
+        return build_deliver_file(context, context.prepared.target, lambda: context.commit(whole=True, reserved_to=0))
     retry_failed = context.entry.outcome == "failed"
     return DeliverOnce(context.new_delivery(), early=context.early, retry_failed=retry_failed)
 
 
-def build_deliver_file(context: StageContext, folder: Path, commit: Callable[[], None]) -> DeliverFile:
-    """Build the delivery of one file into a folder."""
+def build_deliver_file(context: StageContext, target: FileTarget, commit: Callable[[], None]) -> DeliverFile:
+    """Build the delivery of one file into a folder or place."""
     prepared, entry = context.prepared, context.entry
     name = f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.{prepared.feed.out_suffix}"
     pending_rows = entry.rows.get("due", 0) + entry.rows.get("failed", 0)
     return DeliverFile(
-        folder, name, prepared.new_file_writer, commit, context.policy, context.stats, pending_rows, context.before_send
+        target, name, prepared.new_file_writer, commit, context.policy, context.stats, pending_rows, context.before_send
     )
 
 

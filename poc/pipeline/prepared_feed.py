@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from poc.config.endpoint import EndpointConfig
     from poc.config.partner import Feed, RetrySchedule
     from poc.config.workspace import Workspace
     from poc.contract.contract import Contract
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from poc.formats.file_writers import FileWriter
     from poc.formats.registry import RowEncoder
     from poc.pipeline.small_file import SmallFilePath
+    from poc.places.target import FileTarget
     from poc.transports.http_connection import HttpSession
     from poc.transports.secrets import Secret
 
@@ -39,7 +41,7 @@ PROBE_MARGIN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class PreparedFeed:
-    """The reader, contract, map, encoder and destination of one feed. Either `endpoint` or `folder` is set.
+    """The reader, contract, map, encoder and destination of one feed. Either `endpoint` or `target` is set.
 
     `settings_digest` is a digest of the settings that decide which bytes a request holds. `probe_s` is the longest time
     that one request can take, in seconds. `parallel` and `span_files` are settings of the endpoint. `pace` waits until
@@ -55,7 +57,7 @@ class PreparedFeed:
     reader: FileReader
     encoder: RowEncoder
     endpoint: Endpoint | None
-    folder: Path | None
+    target: FileTarget | None
     honours_keys: bool
     retry: RetrySchedule
     level: int
@@ -68,7 +70,7 @@ class PreparedFeed:
     small_files: SmallFilePath | None = None
 
     def new_file_writer(self) -> FileWriter:
-        """Return the writer of one file into the folder."""
+        """Return the writer of one file."""
         return make_file_writer(self.feed, self.encoder, self.literals)
 
 
@@ -109,14 +111,14 @@ def prepare_feed(
     encoder = make_encoder(feed, literals, settings.body)
     fits = encoder.check if isinstance(encoder, FixedWidthEncoder) else None
     mapped = Map(feed.map, feed_contract, look_up_files, fits)
+    variables = os.environ if environ is None else environ
     http_endpoint: Endpoint | None = None
-    folder = None
-    if endpoint is None and settings.folder is not None:
-        folder = workspace.root / settings.folder / feed_id
+    target: FileTarget | None = None
+    own_url = "" if settings.url is None else settings.delivery_url(partner_id, feed_id, feed.path)
+    if endpoint is None and settings.takes_files:
+        target = open_target(workspace, settings, own_url, feed_id, variables)
     else:
-        own_url = settings.delivery_url(partner_id, feed_id, feed.path)
         url = f"{endpoint.rstrip('/')}/{partner_id}/{feed_id}" if endpoint else own_url
-        variables = os.environ if environ is None else environ
         headers = {
             name: resolve_secret(value, variables, workspace.root)
             for (_, name), value in settings.header_references.items()
@@ -160,7 +162,7 @@ def prepare_feed(
         encoder=encoder,
         literals=literals,
         endpoint=http_endpoint,
-        folder=folder,
+        target=target,
         honours_keys=settings.honours_keys,
         retry=partner.retry,
         level=level,
@@ -170,6 +172,19 @@ def prepare_feed(
         probe_s=settings.longest_request_s + PROBE_MARGIN_S,
         small_files=small_files,
     )
+
+
+def open_target(
+    workspace: Workspace, settings: EndpointConfig, url: str, feed_id: str, environ: Mapping[str, str]
+) -> FileTarget:
+    """Return where the files of a feed are delivered to. Raises BadInput."""
+    from poc.places.target import FolderTarget, PlaceTarget
+
+    if settings.folder is not None:
+        return FolderTarget(workspace.root / settings.folder / feed_id)
+    from poc.places.registry import open_part_place
+
+    return PlaceTarget(open_part_place(settings.place(url), environ, workspace.root))
 
 
 def settings_digest(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from poc.errors import BadInput, PlaceRefused
+from poc.places.target import PartPlace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +52,14 @@ def open_place(settings: PlaceConfig, environ: Mapping[str, str], root: Path) ->
             return S3Place(settings, environ, root)
         case _:
             raise BadInput(f"{settings.url}: Milepost has no places of the scheme {settings.scheme!r} yet")
+
+
+def open_part_place(settings: PlaceConfig, environ: Mapping[str, str], root: Path) -> PartPlace:
+    """Return a place that deliveries are made to, in two steps. Raises what `open_place` raises."""
+    place = open_place(settings, environ, root)
+    if not isinstance(place, PartPlace):
+        raise BadInput(f"{settings.url}: places of the scheme {settings.scheme!r} take no deliveries")
+    return place
 
 
 def missing_extra(scheme: str, error: ModuleNotFoundError) -> PlaceRefused:

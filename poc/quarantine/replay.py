@@ -2,13 +2,13 @@
 
 A replay checks the rows against the current contract, and against the keys of all rows of their file that were
 delivered. Valid rows leave quarantine in one commit with their reservation in the outbox, or before their file gets its
-name in the partner's folder, so that a row cannot be replayed twice. The other rows stay, with their new findings.
+name at the partner, so that a row cannot be replayed twice. The other rows stay, with their new findings.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from poc.batch import ROW
@@ -17,17 +17,18 @@ from poc.errors import BadInput
 from poc.quarantine.export import replay_requests, row_numbers_text
 from poc.quarantine.revalidate import delivered_keys, revalidate
 from poc.quarantine.store import QuarantineStore
-from poc.transports.folder import delivery_state, open_part, publish
 from poc.transports.source_file import open_regular, sha256_hex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
+    from pathlib import Path
 
     from poc.batch import RejectedRow
     from poc.ledger.exchange_record import ExchangeRecord
     from poc.ledger.ledger import Ledger
     from poc.pipeline.prepared_feed import PreparedFeed
+    from poc.places.target import FileTarget
     from poc.quarantine.revalidate import RevalidatedRows
 
 
@@ -49,8 +50,8 @@ def replay(
 ) -> ReplayResult:
     """Check quarantined rows again, and release those that are valid now.
 
-    For a partner with requests they are reserved, and sent as what is due. Into a folder they are delivered at once, as
-    a file of their own. Only the replayed rows are in memory, not the rest of the file.
+    For a partner with requests they are reserved, and sent as what is due. Into a folder or place they are delivered
+    at once, as a file of their own. Only the replayed rows are in memory, not the rest of the file.
 
     Args:
         prepared: the feed.
@@ -64,7 +65,7 @@ def replay(
         BadInput: a row is not held, an edited row is not one row, the file is not the one that was exchanged, or the
             exchange has not ended.
         ContractBreach: the file's head does not match the contract.
-        DeliveryFailed: the folder accepts no file; rows that have left quarantine are delivered by the next replay.
+        DeliveryFailed: the partner accepts no file; rows that have left quarantine are delivered by the next replay.
         TryLater, LedgerDamaged: the ledger cannot be used.
     """
     if entry.outcome == "given_up":
@@ -76,8 +77,8 @@ def replay(
         )
     quarantine = QuarantineStore(ledger, entry)
     states, held = load_states(quarantine, None if edits is None else edits.keys())
-    if prepared.folder is not None:
-        finish_interrupted_replay(prepared.folder, prepared, entry, states)
+    if prepared.target is not None:
+        finish_interrupted_replay(prepared.target, prepared, entry, states)
     chosen = held if edits is None else edits
     rows = {number: chosen[number] for number in sorted(chosen)}
     for number in rows:
@@ -109,9 +110,9 @@ def release(
     try:
         quarantine.update_findings(checked.rejected)
         quarantine.mark_replayed((number, rows[number]) for number in valid)
-        if prepared.folder is not None and valid:
+        if prepared.target is not None and valid:
             ledger.update(entry, **account, rows_delivered=entry.rows["delivered"] + len(valid))
-            publish_rows(prepared.folder, prepared, entry, checked, ledger.commit)
+            publish_rows(prepared.target, prepared, entry, checked, ledger.commit)
         elif valid:
             for request in replay_requests(prepared, checked.valid, valid):
                 outbox.add(request)
@@ -154,11 +155,15 @@ def revalidate_against_file(
 
 
 def publish_rows(
-    folder: Path, prepared: PreparedFeed, entry: ExchangeRecord, checked: RevalidatedRows, commit: Callable[[], None]
+    target: FileTarget,
+    prepared: PreparedFeed,
+    entry: ExchangeRecord,
+    checked: RevalidatedRows,
+    commit: Callable[[], None],
 ) -> None:
-    """Write the valid rows into a folder as one file, which gets its name after the commit. Raises DeliveryFailed."""
+    """Deliver the valid rows as one file, which gets its name after the commit. Raises DeliveryFailed."""
     name = replay_file_name(prepared, entry, checked.valid_rows[0])
-    with open_part(folder, name) as part:
+    with target.open_part(name) as part:
         writer = prepared.new_file_writer()
         part.write(writer.begin([column for column in checked.valid[0].columns if column != ROW]))
         for frame in checked.valid:
@@ -166,26 +171,26 @@ def publish_rows(
         part.write(writer.end())
         part.finish()
     commit()
-    publish(folder, name)
+    target.publish(name)
 
 
 def finish_interrupted_replay(
-    folder: Path, prepared: PreparedFeed, entry: ExchangeRecord, states: Mapping[int, str]
+    target: FileTarget, prepared: PreparedFeed, entry: ExchangeRecord, states: Mapping[int, str]
 ) -> None:
-    """Finish an earlier replay into a folder that was interrupted.
+    """Finish an earlier replay by a file that was interrupted.
 
     A part whose first row has left quarantine was committed, so it gets its name; any other part is discarded.
     """
     for row, state in states.items():
         name = replay_file_name(prepared, entry, row)
-        if delivery_state(folder, name) != "part":
+        if target.state(name) != "part":
             continue
         if state == "replayed":
-            publish(folder, name)
+            target.publish(name)
         else:
-            open_part(folder, name).discard()
+            target.open_part(name).discard()
 
 
 def replay_file_name(prepared: PreparedFeed, entry: ExchangeRecord, row: int) -> str:
-    """Return the name of a file of replayed rows in a folder, by the first of these rows."""
+    """Return the name of a file of replayed rows, by the first of these rows."""
     return f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.again-{row}.{prepared.feed.out_suffix}"

@@ -1,8 +1,8 @@
-"""Deliver a file: write the rows into the partner's folder as one file, which appears there whole or not at all.
+"""Deliver a file: write the rows as one file, which appears in the partner's folder or place whole or not at all.
 
 The rows are written to a `.part` file while the source is checked. When that file is whole and on disk, the ledger is
 committed; from then on the part is never written again, it is only renamed. A run that resumes after a crash sees from
-the folder alone what was done: either the part is there and is renamed now, or it was renamed before.
+the target alone what was done: either the part is there and is renamed now, or it was renamed before.
 """
 
 from __future__ import annotations
@@ -12,24 +12,22 @@ from typing import TYPE_CHECKING
 
 from poc.batch import ROW, Batch, RowOutcome
 from poc.errors import DeliveryFailed
-from poc.transports.folder import delivery_state, open_part, publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from poc.delivery.sender import TransferStats
     from poc.formats.file_writers import FileWriter
+    from poc.places.target import FilePart, FileTarget
     from poc.retries.failure_policy import FailurePolicy
-    from poc.transports.folder import PartFile
 
 
 @dataclass(slots=True)
 class DeliverFile:
-    """Writes the rows of one file into a folder.
+    """Writes the rows of one file into a folder or place.
 
     Attributes:
-        folder: the partner's folder for the feed; created where its parent exists.
+        target: the partner's folder or place for the feed.
         name: the name of the delivered file.
         new_writer: returns the writer of a file.
         commit: commits the ledger; called before the file gets its name.
@@ -39,7 +37,7 @@ class DeliverFile:
         before_send: raises an error where nothing may be sent any more; called before a part is begun or renamed.
     """
 
-    folder: Path
+    target: FileTarget
     name: str
     new_writer: Callable[[], FileWriter]
     commit: Callable[[], None]
@@ -73,28 +71,34 @@ class DeliverFile:
         finally:
             if part is not None:
                 part.discard()
+            self.target.close()
         if empty is not None:
             yield replace(empty, outcomes=(self._outcome(rows),))
 
     def resume(self) -> Iterator[RowOutcome]:
         """Rename the part that an earlier attempt completed, unless that was done; yield the outcome of its rows."""
-        if delivery_state(self.folder, self.name) == "part":
-            self.before_send()
-            self._publish()
+        try:
+            if self.target.state(self.name) == "part":
+                self.before_send()
+                self.target.publish(self.name)
+        except DeliveryFailed as failure:
+            self._failure = failure
+        finally:
+            self.target.close()
         yield self._outcome(self.pending_rows)
 
     def confirm(self) -> None:
-        """Do nothing: a delivery into a folder has no requests."""
+        """Do nothing: a delivery of files has no requests."""
 
-    def _open_part(self) -> PartFile | None:
+    def _open_part(self) -> FilePart | None:
         self.before_send()
         try:
-            return open_part(self.folder, self.name)
+            return self.target.open_part(self.name)
         except DeliveryFailed as failure:
             self._failure = failure
             return None
 
-    def _write(self, part: PartFile, data: bytes) -> None:
+    def _write(self, part: FilePart, data: bytes) -> None:
         """Write data, unless a write has failed before: the rows that follow are still counted."""
         if self._failure is None:
             try:
@@ -102,7 +106,7 @@ class DeliverFile:
             except DeliveryFailed as failure:
                 self._failure = failure
 
-    def _finish(self, part: PartFile) -> None:
+    def _finish(self, part: FilePart) -> None:
         if self._failure is None:
             self.stats.bytes_out += part.size_bytes
             try:
@@ -115,7 +119,7 @@ class DeliverFile:
 
     def _publish(self) -> None:
         try:
-            publish(self.folder, self.name)
+            self.target.publish(self.name)
         except DeliveryFailed as failure:
             self._failure = failure
 

@@ -141,7 +141,7 @@ def replay_rows(context: CliContext, exchange: str, edit: EditReader | None) -> 
         prepared = prepare_feed(workspace, entry.partner, entry.feed, resolve_level(workspace.settings.level), session)
         result = replay(prepared, entry, find_archived_file(workspace, entry), edits, ledger, datetime.now(UTC))
         outcome = "nothing to send"
-        if result.replayed_rows and prepared.folder is not None:
+        if result.replayed_rows and prepared.target is not None:
             outcome = "done"
         elif result.replayed_rows:
             with closing(SpoolRecorder(workspace.spool)) as recorder:

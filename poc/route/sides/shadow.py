@@ -73,7 +73,9 @@ class Shadow:
         if prepared.endpoint is not None:
             prepared = replace(prepared, endpoint=kept, honours_keys=True)
         else:
-            prepared = replace(prepared, folder=requests)
+            from poc.places.target import FolderTarget
+
+            prepared = replace(prepared, target=FolderTarget(requests))
         ledger = self._ledger or self._open()
         if ledger.find(
             prepared.partner, prepared.feed_id, path.name, sha256

@@ -37,7 +37,7 @@ def test_a_port_that_does_not_exist_is_refused(url):
         ({"url": "http://h", "ca_file": "ca.pem"}, "`ca_file` goes with an `https` address"),
         ({"url": "http://h", "client_cert": "c.pem"}, "`client_cert` goes with an `https` address"),
         ({"url": "https://h", "client_key": "c.key"}, "`client_key` goes with `client_cert`"),
-        ({"folder": "out", "ca_file": "ca.pem"}, "`ca_file` goes with `url`"),
+        ({"folder": "out", "ca_file": "ca.pem"}, "`ca_file` goes with `url`, of a web address"),
         ({"folder": "out", "success": {"status": [200]}}, "`success` goes with `url`"),
         ({"folder": "out", "secret_headers": {"A": "${env:A}"}}, "`secret_headers` goes with `url`"),
         ({"url": "https://h", "ca_file": "a\0b"}, "ca_file"),

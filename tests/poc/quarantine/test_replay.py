@@ -11,10 +11,10 @@ from poc.contract.constraints import CompiledConstraint
 from poc.errors import BadInput
 from poc.exchanges.exchange import exchange, resume
 from poc.ledger.lookup import find_by_prefix
-from poc.quarantine import replay as replay_module
 from poc.quarantine.export import export_rows, read_export
 from poc.quarantine.replay import replay
 from poc.quarantine.store import QuarantineStore
+from poc.transports import folder as folders
 from tests.poc.quarantine.broken_flights import NOW, rows
 
 
@@ -213,7 +213,7 @@ def test_an_interrupted_replay_into_a_folder_is_finished(ledger, dropped, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(*((replay_module, "publish") if died == "publish" else (ledger, "commit")), die)
+        patch.setattr(*((folders, "publish") if died == "publish" else (ledger, "commit")), die)
         with pytest.raises(KeyboardInterrupt):
             replay(prepared, entry, path, edits, ledger, NOW)
     part = file.with_name(f"{file.name}.part")

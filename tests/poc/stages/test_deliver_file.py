@@ -35,13 +35,14 @@ class Dies(BaseException):
 
 def die_before(monkeypatch, rename):
     """Let the service die when a part is renamed: before the rename, or after it."""
+    publish = folders.publish
 
     def dying(folder, name):
         if not rename:
-            folders.publish(folder, name)
+            publish(folder, name)
         raise Dies
 
-    monkeypatch.setattr("poc.stages.deliver_file.publish", dying)
+    monkeypatch.setattr("poc.transports.folder.publish", dying)
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before the rename", "after the rename"])
