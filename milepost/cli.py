@@ -90,6 +90,12 @@ COMMANDS = {
         "restore",
         "Restore a backup FROM a folder into the new or empty folder TO.",
     ),
+    "migrate": (
+        "poc.cli.operations.ledger",
+        "migrate",
+        "Make the tables of a ledger in PostgreSQL, or upgrade them to this release.",
+    ),
+    "ledger": ("poc.cli.operations.ledger", "ledger", "Move the ledger between SQLite and PostgreSQL."),
     "tidy": (
         "poc.cli.operations.tidy",
         "tidy",

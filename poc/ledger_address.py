@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
+
+#: The ledger of a workspace whose settings name no other.
+SQLITE = "sqlite:///var/ledger.db"
+
+#: A reference to a secret.
+REFERENCE = re.compile(r"\$\{(env|file):([^${}]+)\}")
+
+#: A URL of PostgreSQL: user and password with host and port, and the options.
+POSTGRES = re.compile(r"postgresql(?:\+psycopg)?://([^/?#]*)/[^/?#]+(\?[^#]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,25 @@ class PostgresAddress:
 
 #: The path of a file in SQLite, or a PostgreSQL database.
 LedgerAddress: TypeAlias = Path | PostgresAddress
+
+
+def parse_address(url: str, root: Path) -> LedgerAddress:
+    """Return the address that the URL of a ledger stands for, in the workspace in `root`.
+
+    Raises ValueError: it is none, or it holds a password instead of a reference.
+    """
+    if url == SQLITE:
+        return root / "var" / "ledger.db"
+    if not REFERENCE.fullmatch(url):
+        match = POSTGRES.fullmatch(url)
+        if match is None:
+            raise ValueError(
+                f"must be {SQLITE}, or a URL such as postgresql+psycopg://USER:${{env:NAME}}@HOST/DATABASE"
+            )
+        _, colon, password = match[1].rpartition("@")[0].partition(":")
+        if (colon and not REFERENCE.fullmatch(password)) or "password=" in (match[2] or ""):
+            raise ValueError("holds a password; write `${env:NAME}` or `${file:PATH}` in its place, before the host")
+    return PostgresAddress(url, root / "var", root)
 
 
 def marker_path(address: LedgerAddress) -> Path:

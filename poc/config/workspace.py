@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from decimal import Decimal
 from pathlib import Path
@@ -19,15 +18,12 @@ from poc.config.settings.web import WebSettings
 from poc.config.settings.worth import WorthSettings
 from poc.config.strict import Strict, may_be_secret
 from poc.errors import BadInput
-from poc.ledger_address import PostgresAddress
+from poc.ledger_address import SQLITE, parse_address
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from poc.ledger_address import LedgerAddress
-
-#: The ledger of a workspace whose settings name no other.
-SQLITE = "sqlite:///var/ledger.db"
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -97,17 +93,8 @@ class WorkspaceSettings(Strict):
 
     @field_validator("ledger")
     @classmethod
-    def _holds_no_password(cls, url: str) -> str:
-        reference = r"\$\{(env|file):[^${}]+\}"
-        if url == SQLITE or re.fullmatch(reference, url):
-            return url
-        if not (match := re.fullmatch(r"postgresql(\+psycopg)?://([^/?#]*)/[^/?#]+(\?[^#]*)?", url)):
-            raise ValueError(f"must be {SQLITE}, or a URL as postgresql+psycopg://USER:${{env:NAME}}@HOST/DATABASE")
-        _, colon, password = match[2].rpartition("@")[0].partition(":")
-        if colon and not re.fullmatch(reference, password):
-            raise ValueError("holds a password; write `${env:NAME}` or `${file:PATH}` in its place")
-        if "password=" in (match[3] or ""):
-            raise ValueError("holds a password; write `${env:NAME}` or `${file:PATH}` before the host")
+    def _is_an_address(cls, url: str) -> str:
+        parse_address(url, Path())
         return url
 
     @field_validator("notify")
@@ -136,9 +123,7 @@ class Workspace(Strict):
     @property
     def ledger(self) -> LedgerAddress:
         """Where the ledger of this workspace's exchanges is."""
-        if self.settings.ledger == SQLITE:
-            return self.root / "var" / "ledger.db"
-        return PostgresAddress(self.settings.ledger, self.root / "var", self.root)
+        return parse_address(self.settings.ledger, self.root)
 
     @property
     def spool(self) -> Path:

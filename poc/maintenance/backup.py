@@ -14,6 +14,7 @@ import time
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from os import sync
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metrics.events import OUTCOMES
@@ -28,7 +29,8 @@ from poc.transports.folder import sync_folder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
-    from pathlib import Path
+
+    from poc.ledger_address import LedgerAddress
 
 LEDGER = "var/ledger.db"
 INBOX, OUTBOX = "var/inbox", "var/outbox"
@@ -106,6 +108,15 @@ def make_backup(root: Path, folder: Path, release: str, clock: Callable[[], date
         part.rename(folder)
         sync_folder(folder.parent)
     return Backup(folder, manifest)
+
+
+def refuse_shared(ledger: LedgerAddress) -> None:
+    """Refuse to back up a workspace whose ledger is no file of it. Raises BadInput."""
+    if not isinstance(ledger, Path):
+        raise BadInput(
+            f"{ledger}: this backup holds files, and the ledger is in PostgreSQL. Stop `run` and `serve`, save the "
+            "database with `pg_dump --format=custom`, and then the folder of the workspace with any tool for folders"
+        )
 
 
 def begin_folder(root: Path, folder: Path) -> Path:

@@ -43,15 +43,36 @@ PASS = [
     ("before:commit:8", 5), ("after:commit:8", 4), ("before:put away:0", 5), ("after:put away:0", 4),
     ("before:put away:2", 5),
 ]  # fmt: skip
+#: Those of these steps that are tried with the ledger in PostgreSQL, too.
+ON_POSTGRES = {
+    "after:enter:0", "before:commit:0", "after:commit:0", "after:send:1", "before:commit:1", "after:commit:1",
+    "before:put away:0", "after:mark:0",
+}  # fmt: skip
+PASS_ON_POSTGRES = {"after:enter:1", "after:commit:4", "after:send:0", "before:commit:8"}
+
+
+def on_both(steps, chosen):
+    """The steps in SQLite, and the chosen ones also in PostgreSQL."""
+    also = [step for step in steps if (step if isinstance(step, str) else step[0]) in chosen]
+    return [(step, database) for database, some in (("sqlite", steps), ("postgres", also)) for step in some]
 
 
 @pytest.fixture
-def workspace(tmp_path, good_csv):
+def database(request, tmp_path):
+    """The URL of a new ledger in PostgreSQL; empty for SQLite."""
+    return request.getfixturevalue("postgres").new_ledger(tmp_path).url if request.param == "postgres" else ""
+
+
+@pytest.fixture
+def workspace(tmp_path, good_csv, database):
     """A function that makes a workspace with a file in its inbox, and more small ones, for a destination."""
     root = tmp_path / "w"
 
     def build(place, rows=ROWS, more=0):
         create_workspace(root, "crash", "live", {"UA": AIRLINES["UA"]}, "")
+        if database:
+            settings = root / "milepost.toml"
+            settings.write_text(settings.read_text().replace("\nname =", f'\nledger = "{database}"\nname =', 1))
         path = root / "partners" / "UA.toml"
         head, _, tail = path.read_text().partition("[endpoint]\n")
         path.write_text(f"{head}[endpoint]\n{place}\n{tail[tail.index('[feed') :]}")
@@ -89,7 +110,7 @@ def expected():
 
 def account(root):
     """The account of the only exchange, and its unconfirmed requests."""
-    ledger = open_ledger(root / "var" / "ledger.db")
+    ledger = open_ledger(load_workspace(root).ledger)
     (row,) = exchange_totals(ledger)
     waiting = unconfirmed_requests(ledger)
     ledger.close()
@@ -97,7 +118,7 @@ def account(root):
     return row["outcome"], {name: count for name, count in counts.items() if count}, waiting
 
 
-@pytest.mark.parametrize("at", WITH_KEYS)
+@pytest.mark.parametrize(("at", "database"), on_both(WITH_KEYS, ON_POSTGRES), indirect=["database"])
 def test_a_partner_with_keys_gets_every_row_once(workspace, start_partner, at):
     """Wherever the service dies, after the next run the partner has all rows once, and the account balances."""
     partner = start_partner()
@@ -110,7 +131,7 @@ def test_a_partner_with_keys_gets_every_row_once(workspace, start_partner, at):
     assert not list((root / "var" / "outbox").glob("*")) if (root / "var" / "outbox").exists() else True
 
 
-@pytest.mark.parametrize("at", WITHOUT_KEYS)
+@pytest.mark.parametrize(("at", "database"), on_both(WITHOUT_KEYS, ON_POSTGRES), indirect=["database"])
 def test_a_partner_without_keys_gets_no_row_twice(workspace, start_partner, at):
     """Wherever the service dies, the partner has no row twice, and each missing row is listed as ambiguous."""
     partner = start_partner({"ignores_keys": ["UA"]})
@@ -127,15 +148,16 @@ def test_a_partner_without_keys_gets_no_row_twice(workspace, start_partner, at):
 
 
 @pytest.mark.parametrize("keys", [True, False], ids=["with keys", "without keys"])
-@pytest.mark.parametrize(("at", "next_level"), PASS)
-def test_a_pass_that_is_killed_is_taken_up(workspace, start_partner, at, next_level, keys):
+@pytest.mark.parametrize(("step", "database"), on_both(PASS, PASS_ON_POSTGRES), indirect=["database"])
+def test_a_pass_that_is_killed_is_taken_up(workspace, start_partner, step, keys):
     """Wherever a pass of three files dies, no row is lost or sent twice, also when the next run is at level 4."""
+    at, next_level = step
     partner = start_partner({} if keys else {"ignores_keys": ["UA"]})
     root = workspace(f'url = "{partner.url}/n/UA"\nhonours_keys = {str(keys).lower()}', rows=20, more=2)
     die(root, at, 5)
     run(root, next_level, NOW + timedelta(hours=1))
     held = [record["flight"] for record in partner.held("n")]
-    with closing(open_ledger(root / "var" / "ledger.db")) as ledger:
+    with closing(open_ledger(load_workspace(root).ledger)) as ledger:
         totals = exchange_totals(ledger)
     ambiguous = sum(row["ambiguous"] for row in totals)
     assert len(held) == len(set(held))
@@ -147,7 +169,7 @@ def test_a_pass_that_is_killed_is_taken_up(workspace, start_partner, at, next_le
 
 
 @pytest.mark.parametrize("taken", [False, True], ids=["left there", "taken away"])
-@pytest.mark.parametrize("at", FOLDER)
+@pytest.mark.parametrize(("at", "database"), on_both(FOLDER, ON_POSTGRES), indirect=["database"])
 def test_a_folder_gets_every_file_once(workspace, tmp_path, at, taken):
     """Wherever the service dies, the folder gets one whole file once, also when it is taken at once."""
     folder = tmp_path / "partner"

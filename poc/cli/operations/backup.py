@@ -30,12 +30,13 @@ def backup(context: CliContext, to: Path, no_archive: bool, verify: bool, as_jso
     """
     from datetime import UTC, datetime
 
-    from poc.maintenance.backup import check_backup, make_backup
+    from poc.maintenance.backup import check_backup, make_backup, refuse_shared
 
     if verify:
         manifest = check_backup(to)
     else:
         root = context.workspace.root
+        refuse_shared(context.workspace.ledger)
         made = make_backup(root, to, context.release, lambda: datetime.now(UTC), archive=not no_archive)
         manifest = made.manifest
     if as_json:

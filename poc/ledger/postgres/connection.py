@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -11,6 +10,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 from poc.errors import BadInput, LedgerDamaged, TryLater
+from poc.ledger_address import REFERENCE
 
 try:
     import psycopg
@@ -19,13 +19,11 @@ except ImportError as error:
     raise BadInput("a ledger in PostgreSQL needs the extra: `pip install 'milepost[postgres]'`") from error
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator, Mapping
     from typing import Any
 
     from poc.ledger_address import PostgresAddress
-
-#: A reference to a secret within the URL.
-REFERENCE = re.compile(r"\$\{(env|file):([^${}]+)\}")
 
 #: Schemes of a URL, after which the driver is chosen here.
 SCHEMES = ("postgresql", "postgresql+psycopg")
