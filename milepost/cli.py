@@ -57,6 +57,11 @@ COMMANDS = {
         "try_file",
         "Show what would become of FILE, which may lie anywhere: its rows, and the request that would be sent.",
     ),
+    "contract": (
+        "poc.cli.onboarding.contract",
+        "contract",
+        "Propose a contract and a feed for files of a new partner.",
+    ),
     "run": ("poc.cli.run", "run", "Send what is due and exchange the files in the inboxes."),
     "status": (
         "poc.cli.status",

@@ -1,0 +1,1 @@
+"""Commands that propose the files of a new partner, and write them."""

@@ -1,0 +1,1 @@
+"""Layouts of samples by format: where in a file the columns are."""
