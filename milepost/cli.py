@@ -124,7 +124,11 @@ COMMANDS = {
         "parity",
         "Compare what two sides send, such as the monolith and the service, and decide about the differences.",
     ),
-    "partner": ("poc.cli.partner", "partner", "List the partners, or release one to which nothing is sent."),
+    "partner": (
+        "poc.cli.partner",
+        "partner",
+        "Add a partner, list the partners, or release one to which nothing is sent.",
+    ),
     "route": (
         "poc.cli.migration.route",
         "route",

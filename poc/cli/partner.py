@@ -1,4 +1,4 @@
-"""`milepost partner`: list partners and release one; without a command, start the practice partner."""
+"""`milepost partner`: add a partner, list partners and release one; without a command, start the practice partner."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from metrics.terminal import print_line
 from poc.cli.console import AS_JSON, breaker_effect, current_us, echo_json, print_done
+from poc.cli.onboarding.partner_add import add
 
 if TYPE_CHECKING:
     from poc.cli.console import CliContext
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 )
 @click.pass_context
 def partner(ctx: click.Context, port: int | None) -> None:
-    """List the partners, or release one to which nothing is sent.
+    """Add a partner, list the partners, or release one to which nothing is sent.
 
     Without a command: start a practice partner that accepts deliveries and stores them in var/partner, until Ctrl-C.
     """
@@ -75,3 +76,6 @@ def release(context: CliContext, name: str, as_json: bool) -> None:
     from poc.cli import acts
 
     print_done(acts.release(context, name, current_us()), as_json=as_json)
+
+
+partner.add_command(add)

@@ -71,7 +71,7 @@ def guess_field(name: str, column: pl.Series, choices: Choices, *, is_json: bool
             values = column.drop_nulls()
     unique = values.unique(maintain_order=True)
     if is_json and not is_text:
-        keys, doubts = json_type(unique), []
+        keys, doubts = json_type(unique), list[str]()
     else:
         keys, doubts = guess_type(name, unique, column, choices, is_text=is_text)
     if (markers := keys.get("missingValues")) is not None:
@@ -116,9 +116,9 @@ def guess_of_all(name: str, unique: pl.Series, choices: Choices, *, is_text: boo
     if set(unique.to_list()) <= BOOLEANS:
         return {"type": "boolean"}, []
     numbers = [] if is_text else fitting_numbers(unique, choices.decimal)
-    if numbers or is_text:
-        if compact_dates(unique) and (unique.len() > 2 or re.search("date|day|datum|tag", name, re.IGNORECASE)):
-            return {"type": "date", "format": "%Y%m%d"}, ["digits that are all dates; is it a number?"]
+    says_date = unique.len() > 2 or re.search("date|day|datum|tag", name, re.IGNORECASE)
+    if (numbers or is_text) and says_date and compact_dates(unique):
+        return {"type": "date", "format": "%Y%m%d"}, ["digits that are all dates; is it a number?"]
     if numbers:
         return of_numbers(name, unique, numbers)
     formats = fitting_formats(unique)

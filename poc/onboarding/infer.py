@@ -13,6 +13,7 @@ from poc.onboarding.proposal import Proposal, feed_name
 from poc.onboarding.sample_file import find_encoding, find_format, open_sample
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
@@ -49,7 +50,12 @@ class Inferred:
 
 
 def infer(
-    path: Path, choices: Choices, now: datetime, rows: int = DEFAULT_ROWS, feed_id: str = "", contract: str = ""
+    path: Path,
+    choices: Choices,
+    now: datetime,
+    rows: int = DEFAULT_ROWS,
+    feed_id: str = "",
+    name_contract: Callable[[str], str] = "{}.schema.json".format,
 ) -> Inferred:
     """Return the proposal for a sample, after its trial on the whole file.
 
@@ -59,7 +65,7 @@ def infer(
         now: the time of the trial.
         rows: the most rows from which fields are guessed.
         feed_id: the name of the feed; by default, that of the file.
-        contract: the name of the contract's file; by default, that of the feed.
+        name_contract: returns the name of the contract's file for the name of the feed.
 
     Raises:
         BadInput: the sample cannot be read, or leaves open what must be known to read it.
@@ -85,7 +91,7 @@ def infer(
     keys.sort(key=lambda name: not is_identifier(name))
     feed_id = feed_id or feed_name(sample.inner_name)
     proposal = Proposal(
-        feed_id, contract or f"{feed_id}.schema.json", sample.pattern, sample.compression, layout, fields,
+        feed_id, name_contract(feed_id), sample.pattern, sample.compression, layout, fields,
         () if exploded(layout) else tuple(keys[:1]),
     )  # fmt: skip
     proposal, trial = settle(proposal, path, now)
@@ -134,7 +140,7 @@ def text_layout(sample: SampleFile, format_name: str, choices: Choices) -> Layou
     from poc.onboarding.layouts.fixed_layout import fixed_layout, looks_fixed
 
     if choices.encoding:
-        encoding, reason, doubts = choices.encoding, "as you said", ()
+        encoding, reason, doubts = choices.encoding, "as you said", tuple[str, ...]()
         try:
             codecs.lookup(encoding)
         except LookupError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from poc.onboarding.layout import Guess
-from poc.onboarding.toml_text import toml_lines, toml_text
+from poc.onboarding.toml_text import toml_key, toml_lines, toml_text
 
 if TYPE_CHECKING:
     from poc.onboarding.fields import FieldGuess
@@ -65,7 +65,7 @@ class Proposal:
 
     def feed_text(self, more: dict[str, Any] | None = None) -> str:
         """Return the feed as a table of a partner's file; `more` are further keys of it."""
-        table = f"feed.{self.feed_id}"
+        table = f"feed.{toml_key(self.feed_id)}"
         settings: dict[str, Any] = {"contract": self.contract, "files": self.files, "format": self.layout.format}
         settings |= {"compression": self.compression} if self.compression != "none" else {}
         keys, tables = toml_lines({**settings, **self.layout.settings, **(more or {})}, table)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,8 @@ from poc.pipeline.prepared_feed import prepare_feed
 from poc.transports.http import new_session
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from poc.exchanges.trial import Trial
     from poc.onboarding.proposal import Proposal
 

@@ -31,7 +31,7 @@ def contract() -> None:
 @sample_options
 @AS_JSON
 @click.pass_context
-def infer(ctx: click.Context, file: Path, feed: str, to: Path | None, as_json: bool, **options: Any) -> None:
+def infer(ctx: click.Context, /, file: Path, feed: str, to: Path | None, as_json: bool, **options: Any) -> None:
     """Propose a feed and a Table Schema for files like FILE, and try them on it.
 
     Each guess says on how many rows it rests; a line with `?` is in doubt, and for you to decide. What has more than

@@ -44,7 +44,8 @@ def find_trailer(
         return None
     starts = token + delimiter if len(last) > 1 and any(row[0].startswith(token) for row in rows) else token
     trailer: dict[str, Any] = {"starts": starts}
-    words, doubts = [f"the line that begins with {starts!r}"], []
+    words = [f"the line that begins with {starts!r}"]
+    doubts: list[str] = []
     counts = [
         (at, adds)
         for at, cell in enumerate(last[1:], 2)
@@ -56,10 +57,24 @@ def find_trailer(
         trailer["count"] = at
         trailer |= {"count_adds": adds} if adds else {}
         words.append(f"cell {at} is the number of rows" + (f" and {adds} more record(s)" if adds else ""))
-    sums = {}
+    sums, said, unclear = find_sums(rows, last, names, trailer.get("count"))
+    words += said
+    doubts += unclear
+    if sums:
+        trailer["sums"] = sums
+    if not counts:
+        doubts.append(f"no cell of it is the number of rows, {len(rows)}")
+    return trailer, Guess("trailer record", "; ".join(words), len(rows), tuple(doubts))
+
+
+def find_sums(
+    rows: list[list[str]], last: list[str], names: tuple[str, ...], count_at: int | None
+) -> tuple[dict[str, int], list[str], list[str]]:
+    """Return the cells of a trailer that are the sum of a column, this in words, and those that may be of several."""
+    sums, words, doubts = {}, [], []
     for at, cell in enumerate(last[1:], 2):
         value = as_decimal(cell)
-        if value is None or at == trailer.get("count") or not value:
+        if not value or at == count_at:
             continue
         fitting = [name for index, name in enumerate(names) if column_sum(rows, index) == value]
         if len(fitting) == 1:
@@ -67,11 +82,7 @@ def find_trailer(
             words.append(f"cell {at} is the sum of {fitting[0]}")
         elif fitting:
             doubts.append(f"cell {at} is the sum of {' and of '.join(fitting)}; none is taken")
-    if sums:
-        trailer["sums"] = sums
-    if not counts:
-        doubts.append(f"no cell of it is the number of rows, {len(rows)}")
-    return trailer, Guess("trailer record", "; ".join(words), len(rows), tuple(doubts))
+    return sums, words, doubts
 
 
 def column_sum(rows: list[list[str]], index: int) -> Decimal | None:

@@ -33,8 +33,8 @@ def xml_layout(sample: SampleFile, choices: Choices) -> Layout:
     record = choices.records or find_record(elements)
     records = [element for element in elements if local_name(element) == record][:SAMPLED_RECORDS]
     if not records:
-        names = ", ".join(dict.fromkeys(local_name(element) for element in elements if len(element))) or "none"
-        raise BadInput(f"{sample.path}: no element {record!r} could be a record; elements with others in them: {names}")
+        choices_text = ", ".join(dict.fromkeys(local_name(element) for element in elements if len(element))) or "none"
+        raise BadInput(f"{sample.path}: no element {record!r}; elements with others in them: {choices_text}")
     paths, repeated = record_paths(records)
     if not paths:
         raise BadInput(f"{sample.path}: the element {record!r} has no value that could be a field")
