@@ -7,6 +7,7 @@ import io
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from poc.config.formats.dialect import Dialect
@@ -61,21 +62,18 @@ def find_delimiter(text: str, escape: str) -> tuple[str, int, float]:
 
     The number of cells is 1 where no delimiter does.
     """
-    best = (",", 1, 1.0)
+    best, best_rank = (",", 1, 1.0), (0.0, False, 1)
     for delimiter in DELIMITERS:
-        counts: Counter[int] = Counter()
-        for number, record in enumerate(parse_records(text, delimiter, escape)):
-            if number == SNIFFED_RECORDS:
-                break
-            counts[len(record.cells)] += 1
-        if not counts:
+        records = islice(parse_records(text, delimiter, escape), SNIFFED_RECORDS)
+        widths = [len(record.cells) for record in records]
+        inner = Counter(widths[1:-1] if len(widths) > 3 else widths)  # the first and the last may be control records
+        if not inner:
             continue
-        cells, times = max(counts.items(), key=lambda item: (item[1], item[0]))
-        share = times / max(counts.total() - min(2, counts.total() - 1), 1)  # a first and a last one may differ
-        if (cells > 1 and share >= LEAST_SHARE and (round(min(share, 1), 1), cells) > (round(best[2], 1), best[1])) or (
-            cells > 1 and share >= LEAST_SHARE and best[1] == 1
-        ):
-            best = (delimiter, cells, min(share, 1.0))
+        cells, times = max(inner.items(), key=lambda item: (item[1], item[0]))
+        share = times / inner.total()
+        rank = (round(share, 1), set(widths) == {cells}, cells)
+        if cells > 1 and share >= LEAST_SHARE and (rank > best_rank or best[1] == 1):
+            best, best_rank = (delimiter, cells, share), rank
     return best
 
 
