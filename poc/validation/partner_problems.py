@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from poc.config import workspace
 from poc.contract import contract
-from poc.errors import BadInput
+from poc.errors import BadInput, PlaceRefused
 from poc.mapping.look_ups import read_look_up_files
 from poc.pipeline.levels import HIGHEST_LEVEL
 from poc.pipeline.prepared_feed import prepare_feed
@@ -45,6 +45,7 @@ def partner_problems(root: Path, path: Path, partner: Partner, environ: Mapping[
         if not of_feed and not of_secrets:
             of_feed = prepare_problems(root, partner, feed_id, environ)
         of_feed += monolith_problems(root, feed, environ)
+        of_feed += pickup_problems(root, feed, environ)
         yield from (f"{path}: feed.{feed_id}: {problem}" for problem in of_feed)
 
 
@@ -66,6 +67,19 @@ def feed_problems(root: Path, feed: Feed) -> Iterable[str]:
                 problems.append(str(of_field))
         return dict.fromkeys(problems)
     return ()
+
+
+def pickup_problems(root: Path, feed: Feed, environ: Mapping[str, str]) -> list[str]:
+    """Return what prevents that a feed's place is signed in at: a secret, a file or a package, one at most."""
+    if feed.pickup is None:
+        return []
+    from poc.places.registry import open_place  # few workspaces have places
+
+    try:
+        open_place(feed.pickup, environ, root).close()
+    except (BadInput, PlaceRefused) as error:
+        return [f"pickup: {error}"]
+    return []
 
 
 def monolith_problems(root: Path, feed: Feed, environ: Mapping[str, str]) -> list[str]:

@@ -74,6 +74,8 @@ def find_delimiter(text: str, escape: str) -> tuple[str, int, float]:
         rank = (round(share, 1), set(widths) == {cells}, cells)
         if cells > 1 and share >= LEAST_SHARE and (rank > best_rank or best[1] == 1):
             best, best_rank = (delimiter, cells, share), rank
+    if best[1] == 1:  # one that is in no value
+        return next((mark for mark in DELIMITERS if mark not in text), ","), 1, 1.0
     return best
 
 
@@ -101,7 +103,7 @@ def csv_layout(text: str, encoding: Guess, choices: Choices, *, is_whole: bool) 
     dialect |= ({"delimiter": delimiter} if delimiter != "," else {}) | ({"escape": escape} if escape else {})
     guesses = [encoding]
     doubts = [] if share == 1 else [f"only {share:.0%} of the records have {width} cells"]
-    about = f"{delimiter!r} with {width} cells" if width > 1 else "one column, no delimiter"
+    about = f"{delimiter!r} with {width} cells" if width > 1 else "one column"
     guesses.append(Guess("delimiter", about, len(records), tuple(doubts)))
     token = header_token(records[0].cells) if len(records) > 2 else ""
     is_control = len(records[0].cells) != width or any(VALUE.fullmatch(cell) for cell in records[0].cells)
