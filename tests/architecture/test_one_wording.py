@@ -12,7 +12,10 @@ ROOMS = ("milepost", "poc", "metrics", "roadmap", "dashboard")
 
 #: A style: what its maker looks like in the code, and the only modules where it may stand.
 STYLES = {
-    "a day: 12 Jan 2013": (r"%-?d %b|:%b|%b %Y", {"metrics/day_text.py", "dashboard/charts/layout.py"}),
+    "a day: 12 Jan 2013": (
+        r"%-?d %b|:%b|%b %Y",
+        {"metrics/day_text.py", "dashboard/charts/layout.py", "poc/onboarding/temporal.py"},
+    ),
     "a percentage: 60%": (r"\* 100\b.*%[\"']|f\"[^\"]*\}%", {"roadmap/wording/numbers.py"}),
     "a percentage with a blank: 60 %": (r"[0-9}] %(?![a-zA-Z0-9(.])", set()),
 }
