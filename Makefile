@@ -32,6 +32,7 @@ bench: .venv/ready
 	$(BIN)/python tests/bench/parity.py
 	$(BIN)/python tests/bench/migration.py
 	$(BIN)/python tests/bench/connect.py
+	$(BIN)/python tests/bench/scale.py
 
 serve: .venv/ready
 	$(BIN)/milepost --workspace demo serve
