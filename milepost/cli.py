@@ -73,6 +73,11 @@ COMMANDS = {
         "check",
         "Print the state of the workspace in one line, for a monitoring system.",
     ),
+    "places": (
+        "poc.cli.operations.places",
+        "places",
+        "Check the places that files are taken from and delivered to.",
+    ),
     "pickup": ("poc.cli.operations.pickup", "pickup", "Show what was fetched from partners' places."),
     "expect": (
         "poc.cli.operations.expect",
