@@ -15,7 +15,7 @@ SHARED = (
     "flights_feed", "made_up_year", "practice_partner", "properties/counting", "properties/crash_service",
     "postgres_server",
     "properties/faulty_partners", "properties/kill_switch", "run_events", "s3_server", "scripted_server",
-    "sftp_server", "webhook_receiver", "dashboard/service_states", "dashboard/migration_states",
+    "sftp_server", "token_server", "webhook_receiver", "dashboard/service_states", "dashboard/migration_states",
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Prepared feeds: kept between turns, and prepared again so that a changed contract counts."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 
@@ -78,4 +79,20 @@ def test_the_short_path_of_small_files_is_kept_while_the_settings_are_the_same(t
     partner = root / "partners" / "UA.toml"
     partner.write_text(partner.read_text().replace("times = 1.609344", "times = 2"))
     assert prepare().small_files is not after_contract.small_files
+    feeds.close()
+
+
+def test_a_token_in_a_file_is_read_again_when_it_changes(tmp_path, receiver):
+    """The next requests have the new one, without a restart."""
+    root = tmp_path / "w"
+    create_workspace(root, "test", "live", {"UA": AIRLINES["UA"]}, "")
+    partner, token, clock = root / "partners" / "UA.toml", root / "token", [100.0]
+    endpoint = f'[endpoint]\nurl = "http://{receiver.address}"\nbearer = {{ token = "${{file:token}}" }}\n'
+    partner.write_text(re.sub(r"\[endpoint\](?s:.*?)(?=\n\[)", lambda _: endpoint, partner.read_text()))
+    workspace, feeds = load_workspace(root), PreparedFeeds(lambda: clock[0])
+    for text in ("one", "two"):
+        token.write_text(text)
+        clock[0] += FRESH_S
+        feeds.get(workspace, "UA", "flights", 4).endpoint.post(b"{}\n", {}, datetime.now(UTC))
+    assert [headers["Authorization"] for headers, _ in receiver.requests] == ["Bearer one", "Bearer two"]
     feeds.close()
