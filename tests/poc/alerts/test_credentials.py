@@ -49,6 +49,14 @@ def test_a_bearer_token_that_says_its_end_warns_before_it(token, expected):
     assert shown == [(severity, f"the token ${{env:T}} {text}") for severity, text in expected]
 
 
+@pytest.mark.parametrize(("ends_days", "since_days"), [(9, -5), (-1, -1)])
+def test_an_alert_of_an_expiry_begins_with_the_warning_time_or_the_end(ends_days, since_days):
+    """So it is the same alert each day, and another one once the token has expired."""
+    environ = {"T": jwt({"exp": (NOW + timedelta(days=ends_days)).timestamp()})}
+    (alert,) = credential_alerts(partner(bearer={"token": "${env:T}"}), Path(), timedelta(days=14), NOW, environ)
+    assert alert.since == NOW + timedelta(days=since_days)
+
+
 def test_a_client_secret_that_is_missing_is_an_alert():
     """The alert names its place in the partner's file."""
     table = {"token_url": "https://t/token", "client_id": "us", "client_secret": "${env:S}"}

@@ -38,6 +38,14 @@ def test_a_token_is_kept_until_shortly_before_it_expires(token_server, make_toke
     assert len(token_server.asked) == 2
 
 
+def test_requests_that_were_refused_with_the_same_token_fetch_one(token_server, make_tokens):
+    """The second of them finds that the token was replaced already."""
+    tokens = make_tokens(token_server.url)
+    refused = tokens.get(NOW)
+    assert tokens.replace(refused, NOW) is tokens.replace(refused, NOW)
+    assert len(token_server.asked) == 2
+
+
 @pytest.mark.parametrize("auth", ["basic", "post"])
 def test_the_client_signs_in_by_header_or_form(token_server, make_tokens, auth):
     """With the grant, the scope and the audience; id and secret are encoded as RFC 6749 says, in one of both only."""

@@ -30,6 +30,14 @@ def test_a_partner_verifies_a_signed_request_by_the_stock_library(receiver, endp
         assert (headers["webhook-id"], headers["Idempotency-Key"]) == ("abc-17.1", '"abc-17.1"')
 
 
+def test_a_request_without_a_key_has_an_id_of_its_own(receiver, endpoint_of):
+    """As it is never repeated, no two have the same."""
+    endpoint = endpoint_of({"K": KEY}, url=f"http://{receiver.address}/in", sign={"keys": ["${env:K}"]})
+    for _ in range(2):
+        endpoint.post(BODY, {}, datetime.now(UTC))
+    assert len({headers["webhook-id"] for headers, _ in receiver.requests}) == 2
+
+
 def test_after_a_401_the_token_is_fetched_once_and_the_request_repeated(token_server, endpoint_of):
     """With the same key and body; requests that follow use the new token."""
     endpoint = endpoint_of({"S": "s3cr3t"}, url=f"{token_server.url}/in", oauth2=oauth2(token_server))
