@@ -280,7 +280,6 @@ EXIT_CODES = (
 #: The outcome of an error, by its exit code; any other is a mistake.
 OUTCOME_BY_EXIT_CODE = {1: "fault", 4: "failed", 5: "breached", 75: "busy"}
 
-
 #: What a person does about an exchange in the outbox, by its outcome.
 NEXT_STEPS = {
     "ambiguous": "ask the partner whether it has them; then `milepost outbox arrived {exchange}`, or "
