@@ -28,6 +28,7 @@ from dashboard.pages import (
     failures,
     health,
     home,
+    intake,
     method,
     migration,
     milestones,
@@ -87,6 +88,7 @@ PAGES = (
     access,
     acts,
     audit,
+    intake,
 )
 
 

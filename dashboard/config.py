@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from dashboard.access.settings import Access
     from dashboard.actions.act import Doer, ExactTarget
+    from dashboard.intake import Intake
     from dashboard.migration_state import FeedMigration, MigrationState
     from dashboard.repairs import ListHeld, ReadHeld
     from dashboard.service_state import ServiceState
@@ -47,5 +48,6 @@ class Config:
     find_target: Callable[[str, str], ExactTarget | None] = no_target  #: what an act, by its name, is to be done to
     access: Access | None = None  #: how people sign in; None: nobody does, and only this machine is served
     doers: Mapping[str, Doer] = field(default_factory=dict)  #: what does each act; none without a service
+    intake: Intake | None = None  #: takes files by HTTP; None: there is no service
     list_held: ListHeld | None = None  #: lists the files with quarantined rows; None: there is no service
     read_held: ReadHeld | None = None  #: reads the quarantined rows of one

@@ -14,6 +14,7 @@ import click
 from metrics.process_end import STOP_S
 from metrics.terminal import print_line
 from milepost.acts import find_target, make_doers
+from milepost.intake import make_intake
 from milepost.migration import read_feed_migration, read_migration, routed_partners
 from milepost.processes.background_jobs import (
     Service,
@@ -145,6 +146,7 @@ def serve_until_signal(
         keep_s=VIEW_KEPT_S,
         doers=make_doers(context),
         find_target=partial(find_target, context),
+        intake=make_intake(lambda: live.current) if context.clock == "live" else None,
         list_held=partial(list_held, context),
         read_held=partial(read_held, context),
         access=make_access(context.workspace.settings.web, context.root),

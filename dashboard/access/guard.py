@@ -10,7 +10,7 @@ from flask import Response, abort, g, redirect, request, url_for
 
 from dashboard.access.audit import record_act, was_recorded
 from dashboard.access.database import change_access, read_access
-from dashboard.access.roles import OPEN, TOKEN_KINDS, demand, is_for_scopes
+from dashboard.access.roles import INTAKE, OPEN, SIGNATURE_HEADER, TOKEN_KINDS, demand, is_for_scopes
 from dashboard.access.sessions import find_session
 from dashboard.access.tokens import find_token
 from dashboard.access.users import Actor, Visitor
@@ -56,6 +56,8 @@ def check_request(access: Access) -> BaseResponse | None:
     g.visitor = visitor
     if demanded == OPEN:
         return None
+    if visitor is None and demanded == INTAKE and request.headers.get(SIGNATURE_HEADER):
+        return None  # the endpoint checks the signature, over all bytes of the request
     if visitor is None:
         return _ask_to_sign_in()
     if request.endpoint is None:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 #: What may be granted: see the pages without values of rows; see values of rows; act on exchanges and partners; decide
 #: on milestones and record money; make links for people without an account; read the metrics as a monitor; hand in run
-#: events; manage users and tokens.
-PERMISSIONS = ("read", "values", "operate", "plan", "share", "monitor", "collect", "administer")
+#: events; hand in files and read their receipts; manage users and tokens.
+PERMISSIONS = ("read", "values", "operate", "plan", "share", "monitor", "collect", "intake", "administer")
 
 #: What each role of a person may do.
 ROLES: Mapping[str, frozenset[str]] = {
@@ -28,6 +28,7 @@ TOKEN_KINDS: Mapping[str, frozenset[str]] = {
     "read": frozenset({"read", "monitor"}),
     "collect": frozenset({"collect"}),
     "operate": frozenset({"read", "monitor", "operate"}),
+    "intake": frozenset({"intake"}),
 }
 
 #: The roles of people who see every partner; they have no scope.
@@ -36,6 +37,9 @@ WHOLE_ROLES = frozenset({"admin"})
 #: For everybody: what a browser needs before anybody has signed in, links that were made for people without an account,
 #: and the checks of a load balancer.
 OPEN = ""
+
+#: The permission to hand in files, and the header of a request that has a signature by a partner's key in its place.
+INTAKE, SIGNATURE_HEADER = "intake", "webhook-signature"
 
 #: What each endpoint demands. One that is not named is refused.
 DEMANDS: Mapping[str, str] = {
@@ -68,6 +72,8 @@ DEMANDS: Mapping[str, str] = {
     "decisions.page": "read",
     "failures.page": "read",
     "home.page": "read",
+    "intake.receipt": "intake",
+    "intake.receive": "intake",
     "method.page": "read",
     "migration.detail": "read",
     "migration.page": "read",
@@ -117,6 +123,8 @@ SCOPED_ENDPOINTS = frozenset(
         "charts.as_json",
         "failures.page",
         "home.page",
+        "intake.receipt",
+        "intake.receive",
         "method.page",
         "migration.detail",
         "migration.page",

@@ -30,7 +30,8 @@ DAY_US = 86_400 * 1_000_000
 def token() -> None:
     """Add, list and revoke tokens for machines, sent as `Authorization: Bearer TOKEN`.
 
-    Kinds: `read` for pages and `/metrics`, `collect` to hand in run events, `operate` to act as an operator.
+    Kinds: `read` for pages and `/metrics`, `collect` to hand in run events, `operate` to act as an operator,
+    `intake` to hand in files of the partners in its scope and to read their receipts.
     """
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metrics.terminal import print_line
-from poc.cli.console import write_receipts
+from poc.cli.console import CliContext, write_receipts
 from poc.cli.operations.log_options import log_options
 from poc.text import format_utc
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from poc.cli.console import CliContext
     from poc.config.workspace import Workspace
     from poc.exchanges.receipt import Receipt
     from poc.schedule.send_hours import WaitingFeed
