@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 
 from dashboard.security import hide_secrets
+from dashboard.uploads import UploadParser
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Mapping
+
+    from dashboard.uploads import Admission
 
 #: Seconds in which a request must arrive whole, from its first byte, or for the first one from its connection.
 REQUEST_S = 10.0
@@ -39,16 +43,18 @@ def make_server(
     max_body_bytes: int | None = None,
     proxies: int = 0,
     peers: Mapping[int, tuple[str, int]] | None = None,
+    admit: Admission | None = None,
 ) -> Any:
     """Return a server of a WSGI application on a listening socket, with bounded connections and bodies.
 
     Behind reverse proxies the application sees `X-Forwarded-For`; otherwise the server takes such headers away.
     `peers` are the clients behind `dashboard.tls`, by the port of their connection; any other one is closed then.
+    `admit` decides on uploads, whose bodies may be larger; without it there are none.
     """
     limit: dict[str, Any] = {} if max_body_bytes is None else {"max_request_body_size": max_body_bytes}
     limit |= {} if peers is None else {"url_scheme": "https"}
     server = create_server(app, sockets=[listener], clear_untrusted_proxy_headers=not proxies, **(SETTINGS | limit))
-    server.peers = peers
+    server.peers, server.admit = peers, admit
     server.channel_class = BoundedChannel
     server.logger.addFilter(hide_secrets)  # an answer that fails on the way is logged with its path
     return server
@@ -66,6 +72,8 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         self.arriving_since: float | None = time.monotonic()
         #: Since when bytes of an answer wait for the client, by the clock of `last_activity`; None if none wait.
         self.waiting_since: float | None = None
+        if server.admit is not None:
+            self.parser_class = partial(UploadParser, admit=server.admit, count=self._count_uploads)
         own = [channel for channel in others if channel.addr[0] == addr[0]]
         crowd = own if len(own) >= MAX_PER_CLIENT else others if len(others) >= MAX_CONNECTIONS else []
         if client is None:  # not from where TLS ends: another program of this machine
@@ -77,6 +85,12 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
     def is_idle(self) -> bool:
         """Return whether no request of this connection is being answered."""
         return not self.requests and not self.total_outbufs_len
+
+    def _count_uploads(self) -> int:
+        """Return how many uploads arrive or wait on all connections."""
+        channels = list(self.server.active_channels.values())
+        requests = [request for channel in channels for request in (channel.request, *channel.requests)]
+        return sum(getattr(request, "is_upload", False) for request in requests)
 
     def received(self, data: bytes) -> bool:
         """Receive bytes, and note when the request that they belong to began."""
@@ -92,7 +106,8 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
 
         The server's loop calls this for each connection, at least once a second.
         """
-        late = self.arriving_since is not None and time.monotonic() - self.arriving_since > REQUEST_S
+        most_s = REQUEST_S + (self.request.may_take_s() if isinstance(self.request, UploadParser) else 0.0)
+        late = self.arriving_since is not None and time.monotonic() - self.arriving_since > most_s
         if not self.total_outbufs_len:
             self.waiting_since = None
         elif self.waiting_since is None:  # not `last_activity`: the request may have queued for long

@@ -92,6 +92,7 @@ def run_server(
         130 after Ctrl-C, 143 after SIGTERM.
     """
     from dashboard.access.guard import MAX_UPLOAD_BYTES
+    from dashboard.admission import make_admission
     from dashboard.app import close_app, create_app
     from dashboard.connections import make_server
     from dashboard.pages.warm_up import warm_up
@@ -117,7 +118,9 @@ def run_server(
     }
     access = config.access
     most_bytes, proxies = (None, 0) if access is None else (MAX_UPLOAD_BYTES, access.proxies)
-    server = make_server(app, tls.inner if tls else listener, most_bytes, proxies, tls.peers if tls else None)
+    admit = None if config.intake is None else make_admission(config.intake, access)
+    peers = tls.peers if tls else None
+    server = make_server(app, tls.inner if tls else listener, most_bytes, proxies, peers, admit)
     if tls is not None:
         tls.start()
     try:

@@ -22,6 +22,9 @@ blueprint = Blueprint("intake", __name__)
 #: What a sender is told to wait before it asks for a receipt again, in seconds.
 RETRY_AFTER_S = "2"
 
+#: What is said where no file is taken.
+READ_ONLY = "This dashboard is read-only here; it takes no files."
+
 #: Statuses after which the same request may be sent again.
 LATER = frozenset({503, 507})
 
@@ -81,7 +84,8 @@ def too_large(_: RequestEntityTooLarge) -> Response:
 @blueprint.errorhandler(HTTPException)
 def http_error(error: HTTPException) -> Response:
     """Answer any other error of HTTP with a problem."""
-    return problem(error.code or 500, error.name, error.description or error.name)
+    detail = READ_ONLY if error.code == 405 else error.description or error.name
+    return problem(error.code or 500, error.name, detail)
 
 
 def problem(status: int, title: str, detail: str) -> Response:

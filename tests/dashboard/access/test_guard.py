@@ -78,12 +78,12 @@ def test_an_address_without_a_rule_is_refused(guarded, browser, monkeypatch):
 
 @pytest.mark.parametrize("kind", TOKEN_KINDS)
 def test_a_token_opens_what_its_kind_is_for(guarded, browser, accounts, clock, kind):
-    """`read` and `operate` read pages and metrics, `collect` nothing; a revoked or expired one opens nothing."""
+    """`read` and `operate` read pages and metrics, `collect` and `intake` nothing; a revoked or expired one opens nothing."""
     with change_access(accounts) as connection:
         actor = Actor("test", "", clock())
         number, secret = add_token(connection, actor, "monitor", kind, clock() + 3_600_000_000)
     bearer = {"Authorization": f"Bearer {secret}"}
-    allowed = {"read": 200, "operate": 200, "collect": 403}[kind]
+    allowed = {"read": 200, "operate": 200, "collect": 403, "intake": 403}[kind]
     assert browser().get("/metrics", **bearer).status_code == allowed
     assert browser().get("/metrics", Authorization=f"Bearer {secret}x").status_code == 401
     clock.pass_s(3_601)
@@ -92,6 +92,23 @@ def test_a_token_opens_what_its_kind_is_for(guarded, browser, accounts, clock, k
     with change_access(accounts) as connection:
         revoke_token(connection, actor, number)
     assert browser().get("/metrics", **bearer).status_code == 401
+
+
+def test_a_token_for_files_opens_nothing_else(guarded, browser, accounts, clock):
+    """Every address but those for files refuses it; a token of another kind is refused there."""
+    bearers = {}
+    with change_access(accounts) as connection:
+        for kind in TOKEN_KINDS:
+            secret = add_token(connection, Actor("test", "", clock()), kind, kind, None)[1]
+            bearers[kind] = {"Authorization": f"Bearer {secret}", "Accept": "*/*"}
+    for endpoint, address, rule in addresses(guarded):
+        for method in sorted(rule.methods & {"GET", "POST"}):
+            if DEMANDS[endpoint] not in {OPEN, "intake"}:
+                answer = browser().client.open(address, method=method, base_url=ADDRESS, headers=bearers["intake"])
+                assert answer.status_code == 403, (endpoint, method)
+            for kind, headers in bearers.items() if DEMANDS[endpoint] == "intake" else ():
+                answer = browser().client.open(address, method=method, base_url=ADDRESS, headers=headers)
+                assert answer.status_code == (404 if kind == "intake" else 403), (endpoint, method, kind)
 
 
 def test_a_form_of_another_site_does_nothing(browser):
