@@ -78,7 +78,7 @@ def test_an_address_without_a_rule_is_refused(guarded, browser, monkeypatch):
 
 @pytest.mark.parametrize("kind", TOKEN_KINDS)
 def test_a_token_opens_what_its_kind_is_for(guarded, browser, accounts, clock, kind):
-    """`read` and `operate` read pages and metrics, `collect` and `intake` nothing; a revoked or expired one opens nothing."""
+    """`read` and `operate` read pages and metrics, the others nothing; a revoked or expired one opens nothing."""
     with change_access(accounts) as connection:
         actor = Actor("test", "", clock())
         number, secret = add_token(connection, actor, "monitor", kind, clock() + 3_600_000_000)
