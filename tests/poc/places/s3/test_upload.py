@@ -1,12 +1,22 @@
 """The delivery of an object in two steps: its parts, and then its name."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from poc.config.place import PlaceConfig
 from poc.errors import PlaceUnavailable
+from poc.exchanges.exchange import exchange, resume
+from poc.ledger.lookup import resumable_exchanges
 from poc.places.registry import open_place
+from poc.places.target import PlaceTarget
+
+NOW = datetime(2013, 1, 7, 6, tzinfo=UTC)
+
+
+class Dies(BaseException):
+    """A death of the service, simulated in one process."""
 
 
 @pytest.fixture
@@ -79,3 +89,31 @@ def test_the_same_object_that_is_there_already_is_success(open_s3, s3_bucket):
         upload(place, b"ours\n")
         assert place.publish("a.jsonl") == expected
     assert "Uploads" not in s3_bucket.client.list_multipart_uploads(Bucket=s3_bucket.name)
+
+
+@pytest.mark.parametrize("step", ["before the name", "after the name", "after the name, and it was taken"])
+def test_an_exchange_that_died_delivers_once(
+    open_s3, s3_bucket, make_prepared, ledger, good_csv, tmp_path, monkeypatch, step
+):
+    """The next run only gives the parts their name, or sees that they got it, even if the partner took the object."""
+    place = open_s3()
+
+    def dying(name):
+        if step != "before the name":
+            open_s3().publish(name)
+        raise Dies
+
+    monkeypatch.setattr(place, "publish", dying)
+    path = good_csv(tmp_path / "a.csv", 5)
+    with pytest.raises(Dies):
+        exchange(make_prepared(target=PlaceTarget(place), out="csv"), path, NOW, ledger)
+    keys = s3_bucket.all_keys()
+    assert len(keys) == (0 if step == "before the name" else 1)
+    if step.endswith("taken"):
+        s3_bucket.client.delete_object(Bucket=s3_bucket.name, Key=keys[0])
+    path.unlink()
+    (entry,) = resumable_exchanges(ledger, 0, failed=False)
+    done = resume(make_prepared(target=PlaceTarget(open_s3()), out="csv"), entry, NOW, ledger)
+    assert (done.outcome, done.account.rows_by_outcome["delivered"]) == ("done", 5)
+    lines = [len(s3_bucket.get(key).splitlines()) for key in s3_bucket.all_keys()]
+    assert lines == ([] if step.endswith("taken") else [6])
