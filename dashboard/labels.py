@@ -70,6 +70,8 @@ ERROR_LABELS: Mapping[str, str] = {
     "connection": "Connection failed",
     "time-out": "No answer in time",
     "certificate": "Certificate not accepted",
+    "token-unavailable": "No access token was given",
+    "token-refused": "Token server does not accept our client",
     "answer-cut": "Answer was cut",
     "answer-malformed": "Answer is not HTTP",
     "answer-unexpected": "Answer is not the described success",
