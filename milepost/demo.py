@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from metrics.terminal import print_line, print_text
+from milepost.connect_demo.command import connect
 from milepost.context import WorkspaceContext
 from milepost.errors import CommandError
 from milepost.migration_demo.command import migrate
@@ -155,6 +156,7 @@ def demo(
 
 
 demo.add_command(migrate)
+demo.add_command(connect)
 
 
 def second_year(first: MeasurementRequest, plan: Plan, weeks: int, rounds: int | None) -> MeasurementRequest | None:
