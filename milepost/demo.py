@@ -73,7 +73,7 @@ def demo(
     """Replay the flights of 2013 on monolith and service, judge the milestones, and show the dashboard.
 
     In each week the service has the level of the milestone to which the week belongs. `milepost demo migrate` moves the
-    airlines from the monolith to the service instead.
+    airlines from the monolith to the service instead, and `milepost demo connect` shows places, formats and receipts.
     """
     if ctx.invoked_subcommand is not None:
         return

@@ -52,10 +52,11 @@ def connect(no_serve: bool, folder: Path, port: int, as_json: bool) -> None:
     if missing:
         names = ",".join(missing)
         raise CommandError(f"the demo needs the extra(s) {names}: pip install 'milepost[{names}]'")
+    from metrics.process_end import cleaning_up_on_terminate
     from milepost.connect_demo.outcome import is_right, result_lines
 
     say: Callable[[str], None] = lambda text: print_line(text, err=as_json)  # noqa: E731 (one argument less each time)
-    with ExitStack() as resources:
+    with cleaning_up_on_terminate(), ExitStack() as resources:
         result, service, address = show(folder, 0 if no_serve else port, resources, say)
         if as_json:
             click.echo(json.dumps({**result, "dashboard": None if no_serve else address}, indent=2))

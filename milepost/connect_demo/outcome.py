@@ -96,10 +96,12 @@ def result_lines(result: Mapping[str, Any], folder: Path) -> list[str]:
                 f"{f' ({codes})' if codes else ''}; receipt, {signature}"
             )
     held = f"{result['held_records']:,} of {result['delivered_rows']:,} delivered records"
+    right = (
+        f"{result['signed']} receipts with the right signature, {result['equal_to_ledger']} with the ledger's counts"
+    )
     return [
         *lines,
-        f"{result['files']} files: {result['signed']} receipts with the right signature, {result['equal_to_ledger']} "
-        "with the counts of the ledger.",
+        f"{result['files']} files: {right}.",
         f"The partners hold {held}. It took {result['seconds']:.0f} s.",
         f"The workspace is {folder}; `milepost -w {folder} status` and `pickup ls` show more.",
     ]
