@@ -8,6 +8,7 @@ import hmac
 import json
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from milepost.connect_demo.workspace import FEED
@@ -60,20 +61,17 @@ def put_files(folder: Path, files: Sequence[SampleFile]) -> None:
 
 def read_receipts(folder: Path, files: Sequence[SampleFile], key: bytes) -> list[Receipt]:
     """Return the receipts of files that lie in a folder, each with its signature beside it."""
-    receipts = []
-    for file in files:
-        path = folder / f"{file.name}.receipt.json"
-        signature = folder / f"{file.name}.receipt.sig"
+    return [wait_for(partial(read_receipt, folder, file.name, key), f"the receipt of {file.name}") for file in files]
 
-        def read(path: Path = path, signature: Path = signature, name: str = file.name) -> Receipt | None:
-            if not path.is_file():
-                return None
-            body = path.read_bytes()
-            headers = json.loads(signature.read_bytes())
-            return of_body(name, body, is_signed=is_right(key, headers, body))
 
-        receipts.append(wait_for(read, path.name))
-    return receipts
+def read_receipt(folder: Path, file: str, key: bytes) -> Receipt | None:
+    """Return the receipt of a file; None where it is not there yet. The signature is written before it."""
+    path = folder / f"{file}.receipt.json"
+    if not path.is_file():
+        return None
+    body = path.read_bytes()
+    headers = json.loads((folder / f"{file}.receipt.sig").read_bytes())
+    return of_body(file, body, is_signed=is_right(key, headers, body))
 
 
 def of_body(file: str, body: bytes, *, is_signed: bool) -> Receipt | None:
@@ -115,8 +113,8 @@ class HttpPartner:
             session.trust_env = False  # no proxy on the way to loopback
             addresses = [(file.name, self._send(session, file)) for file in files]
             return [
-                wait_for(lambda name=name, at=at: self._receipt(session, name, at), f"the receipt of {name}")
-                for name, at in addresses
+                wait_for(partial(self._receipt, session, name, address), f"the receipt of {name}")
+                for name, address in addresses
             ]
 
     def _send(self, session: Any, file: SampleFile) -> str:

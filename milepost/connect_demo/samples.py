@@ -81,7 +81,7 @@ def sample_files(suffix: str, start: date) -> list[SampleFile]:
 
 def csv_file(columns: tuple[str, ...], rows: list[list[int | float | str]]) -> bytes:
     """Return rows as CSV."""
-    return "".join(f"{','.join(map(str, cells))}\n" for cells in [columns, *rows]).encode()
+    return "".join(f"{','.join(map(str, cells))}\n" for cells in (list[int | float | str](columns), *rows)).encode()
 
 
 def json_file(columns: tuple[str, ...], rows: list[list[int | float | str]]) -> bytes:
@@ -91,7 +91,7 @@ def json_file(columns: tuple[str, ...], rows: list[list[int | float | str]]) -> 
 
 def workbook(columns: tuple[str, ...], rows: list[list[int | float | str]]) -> bytes:
     """Return rows as a sheet of a workbook."""
-    lines = "".join(f"<row>{''.join(map(cell, cells))}</row>" for cells in [list(columns), *rows])
+    lines = "".join(f"<row>{''.join(map(cell, cells))}</row>" for cells in (list[int | float | str](columns), *rows))
     sheet = f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{lines}'
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import pytest
 from click.testing import CliRunner
 
 from milepost.cli import main
@@ -31,6 +32,8 @@ def test_each_partner_gets_a_receipt_for_each_file_and_an_interrupt_ends_all(tmp
             os.killpg(demo.pid, signal.SIGKILL)
             demo.communicate()
     assert demo.returncode == 130, errors
+    with pytest.raises(ProcessLookupError):  # of the group of the demo
+        os.killpg(demo.pid, 0)
     result = json.loads(output)
     assert [result[name] for name in ("files", "signed", "as_expected", "equal_to_ledger")] == [9] * 4
     assert result["delivered_rows"] == result["held_records"] == 3 * (200 + 197)
