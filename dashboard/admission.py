@@ -45,6 +45,6 @@ def make_admission(intake: Intake, access: Access | None) -> Admission:
                 return 403, "Not allowed", f"This token is not for files of {partner}."
         elif not headers.get("WEBHOOK_SIGNATURE"):
             return NOT_SIGNED_IN
-        return intake.max_bytes(partner, feed)
+        return intake.max_bytes(partner, feed) or (404, "No such feed", f"{partner}/{feed} takes no files here.")
 
     return admit
