@@ -112,7 +112,7 @@ def record_receipts(ledger: Ledger, subjects: Iterable[Subject], now_us: int, *,
         TryLater, LedgerDamaged: the ledger cannot be used; nothing was recorded.
     """
     state = "due" if written else "unsent"
-    ledger.begin()
+    ledger.begin("receipts")
     try:
         for subject in subjects:
             entry = subject.entry
@@ -146,7 +146,7 @@ def renew_ended(ledger: Ledger, now_us: int, values_of: Sequence[str] = ()) -> i
     rows = [_stored(row) for row in ledger.execute(SELECT_ENDED, {})]
     if not rows:
         return 0
-    ledger.begin()
+    ledger.begin("receipts")
     try:
         for stored in rows:
             entry = ledger.get(stored.exchange_id)
