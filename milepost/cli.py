@@ -79,6 +79,7 @@ COMMANDS = {
         "Check the places that files are taken from and delivered to.",
     ),
     "pickup": ("poc.cli.operations.pickup", "pickup", "Show what was fetched from partners' places."),
+    "receipt": ("poc.cli.operations.receipt", "receipt", "Show what partners are told of their files."),
     "expect": (
         "poc.cli.operations.expect",
         "expect",

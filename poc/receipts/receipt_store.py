@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from poc.ledger.lookup import find_by_prefix
 from poc.ledger.schema import EXCHANGE
 from poc.ledger.tables.receipts import RECEIPT
 from poc.quarantine.store import QuarantineStore
@@ -36,6 +37,7 @@ c = RECEIPT.c
 COLUMNS = tuple(column for column in c if column.name not in {"sha256", "next_at_us"})
 SELECT = sa.select(*COLUMNS).where(c.id == sa.bindparam("key"))
 SELECT_OF_EXCHANGE = sa.select(*COLUMNS).where(c.exchange_id == sa.bindparam("key")).order_by(c.made_at_us, c.id)
+SELECT_OF_FILE = sa.select(*COLUMNS).where(c.file == sa.bindparam("file")).order_by(c.made_at_us, c.id)
 SELECT_NAME = sa.select(c.id).where(c.partner == sa.bindparam("p"), c.name == sa.bindparam("n"))
 SELECT_DUE = (
     sa.select(*COLUMNS)
@@ -182,6 +184,15 @@ def find_receipt(ledger: Ledger, number: str) -> StoredReceipt | None:
 def receipts_of_exchange(ledger: Ledger, exchange_id: str) -> list[StoredReceipt]:
     """Return the receipts of an exchange, the oldest first: one for each name under which its file came."""
     return [_stored(row) for row in ledger.execute(SELECT_OF_EXCHANGE, {"key": exchange_id})]
+
+
+def find_receipts(ledger: Ledger, text: str) -> list[StoredReceipt]:
+    """Return the receipts of a file by its name, else of the exchange whose id begins with a text.
+
+    Raises BadInput where no exchange's id does, or those of several.
+    """
+    rows = ledger.execute(SELECT_OF_FILE, {"file": text})
+    return [_stored(row) for row in rows] or receipts_of_exchange(ledger, find_by_prefix(ledger, text).exchange_id)
 
 
 def due_receipts(ledger: Ledger, now_us: int) -> list[StoredReceipt]:

@@ -9,9 +9,11 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from metrics.events import SpoolRecorder
+from milepost.cli import main
 from poc.config.scaffold import AIRLINES, create_workspace
 from poc.config.workspace import load_workspace
 from poc.ledger.opening import open_ledger
@@ -154,3 +156,16 @@ def test_what_cannot_be_written_is_tried_again(shop, good_csv):
         shop.write()
         assert find_receipt(ledger, waiting.id).state == "sent"
     assert shop.receipt("good.csv")["final"] is True
+
+
+def test_show_prints_what_the_partner_was_told(shop, good_csv):
+    """By the file's name or the exchange's id; a file without one is an error that says what to set."""
+    shop.put("good.csv", good_rows(shop, good_csv, "good.csv"))
+    (result,) = shop.run()
+    shop.write()
+    for text in ("good.csv", result.receipt.exchange_id[:12]):
+        shown = CliRunner().invoke(main, ["-w", str(shop.root), "receipt", "show", text])
+        assert "AA/flights good.csv: accepted (3 in, 3 delivered)" in shown.output
+    told = CliRunner().invoke(main, ["-w", str(shop.root), "receipt", "show", "good.csv", "--json"])
+    assert json.loads(told.output)[0]["receipt"]["data"] == shop.receipt("good.csv")
+    assert CliRunner().invoke(main, ["-w", str(shop.root), "receipt", "show", "none.csv"]).exit_code == 2
