@@ -1,7 +1,8 @@
 """The database of users, sessions, tokens and the audit log: `var/access.db`, apart from ledger and measurements.
 
 An `act` is one that a form asked for, with what was done; empty while it is under way. A `way` is a sign-in by a
-provider that is under way. `user.subject` is the provider's own id of a person. A `scope` is the partners that
+provider that is under way. `user.subject` is the provider's own id of a person, and
+`confirmed_us` when the provider last gave them a role; 0 once it has refused one. A `scope` is the partners that
 somebody may see, as `dashboard.scope` writes it.
 
 The audit log is only added to: the database refuses to change or delete its rows.
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: Stored in SQLite's `user_version`.
-VERSION = 4
+VERSION = 5
 
 #: Seconds that a statement waits for another process.
 LOCK_TIMEOUT_S = 5.0
@@ -49,6 +50,7 @@ CREATE TABLE user (
     created_us INTEGER NOT NULL,
     disabled_us INTEGER,
     subject TEXT NOT NULL DEFAULT '',
+    confirmed_us INTEGER NOT NULL DEFAULT 0,
     scope TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE way (
@@ -112,6 +114,11 @@ UPGRADES = {
     ),
     2: (SHARE_TABLE,),
     3: tuple(f"ALTER TABLE act ADD COLUMN {name} TEXT NOT NULL DEFAULT ''" for name in ("name", "target", "who")),
+    4: (
+        "ALTER TABLE user ADD COLUMN confirmed_us INTEGER NOT NULL DEFAULT 0",
+        "UPDATE user SET confirmed_us = coalesce((SELECT max(at_us) FROM audit WHERE audit.act = 'signed in' "
+        "AND audit.who = user.name COLLATE NOCASE), 0)",
+    ),
 }
 
 

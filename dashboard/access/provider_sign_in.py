@@ -86,12 +86,14 @@ def end_way(
     except AccessRefused:
         with change_access(path) as connection:
             _end_sessions(connection, subject)
+            connection.execute("UPDATE user SET confirmed_us = 0 WHERE subject = ?", (subject,))
         raise
     if not NAME.fullmatch(name):
         raise AccessRefused(f"the name {name!r} cannot be used here; choose another `name_claim`")
     with change_access(path) as connection:
         actor = Actor(name, address, now_us)
         _note_user(connection, actor, role, subject)
+        connection.execute("UPDATE user SET confirmed_us = ? WHERE name = ?", (now_us, name))
         if scope is not None and scope != get_user(connection, name).scope:
             change_scope(connection, actor, name, scope)
         return begin_session(connection, name, address, now_us), target

@@ -104,11 +104,9 @@ def add_user(
 
 
 def change_password(connection: sqlite3.Connection, actor: Actor, name: str, password: str) -> None:
-    """Set a new password, which also enables a disabled account. Raises AccessRefused."""
+    """Set a new password. A disabled account stays disabled. Raises AccessRefused."""
     user = get_user(connection, name)
-    connection.execute(
-        "UPDATE user SET password = ?, disabled_us = NULL WHERE name = ?", (hash_password(password), user.name)
-    )
+    connection.execute("UPDATE user SET password = ? WHERE name = ?", (hash_password(password), user.name))
     _end_sessions(connection, user)
     record_act(connection, actor.entry("password changed", user.name))
 
@@ -137,6 +135,15 @@ def disable_user(connection: sqlite3.Connection, actor: Actor, name: str) -> Non
     connection.execute("UPDATE user SET disabled_us = ? WHERE name = ?", (actor.now_us, user.name))
     _end_sessions(connection, user)
     record_act(connection, actor.entry("user disabled", user.name))
+
+
+def enable_user(connection: sqlite3.Connection, actor: Actor, name: str) -> None:
+    """Let a disabled account sign in again, with the role and the scope that it had. Raises AccessRefused."""
+    user = get_user(connection, name)
+    if user.disabled_us is None:
+        raise AccessRefused(f"{user.name} is not disabled")
+    connection.execute("UPDATE user SET disabled_us = NULL WHERE name = ?", (user.name,))
+    record_act(connection, actor.entry("user enabled", user.name))
 
 
 def _end_sessions(connection: sqlite3.Connection, user: User) -> None:

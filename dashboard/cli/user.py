@@ -58,14 +58,18 @@ def add(context: CliContext, name: str, role: str, words: tuple[str, ...], as_js
 @AS_JSON
 @click.pass_obj
 def passwd(context: CliContext, name: str, as_json: bool) -> None:
-    """Set another password for NAME, end its sessions, and enable the account if it was disabled."""
-    from dashboard.access.users import change_password
+    """Set another password for NAME, and end its sessions. A disabled account stays disabled."""
+    from dashboard.access.users import change_password, get_user
 
     password = read_password()
     with changing_accounts(context) as (connection, actor):
         change_password(connection, actor, name, password)
+        is_disabled = get_user(connection, name).disabled_us is not None
+    still = f" It stays disabled; `milepost user on {name}` enables it." if is_disabled else ""
     print_done(
-        f"{name} has a new password; its sessions have ended.", {"name": name, "password": "changed"}, as_json=as_json
+        f"{name} has a new password; its sessions have ended.{still}",
+        {"name": name, "password": "changed"},
+        as_json=as_json,
     )
 
 
@@ -105,12 +109,25 @@ def set_scope(context: CliContext, name: str, words: tuple[str, ...], as_json: b
 @AS_JSON
 @click.pass_obj
 def off(context: CliContext, name: str, as_json: bool) -> None:
-    """Let NAME sign in no more, and end its sessions. `passwd` enables it again."""
+    """Let NAME sign in no more, and end its sessions. `on` enables it again."""
     from dashboard.access.users import disable_user
 
     with changing_accounts(context) as (connection, actor):
         disable_user(connection, actor, name)
     print_done(f"{name} cannot sign in any more.", {"name": name, "disabled": True}, as_json=as_json)
+
+
+@user.command("on")
+@click.argument("name")
+@AS_JSON
+@click.pass_obj
+def on(context: CliContext, name: str, as_json: bool) -> None:
+    """Let the disabled account NAME sign in again, with the role and the partners that it had."""
+    from dashboard.access.users import enable_user
+
+    with changing_accounts(context) as (connection, actor):
+        enable_user(connection, actor, name)
+    print_done(f"{name} can sign in again.", {"name": name, "disabled": False}, as_json=as_json)
 
 
 @user.command("ls")

@@ -12,7 +12,7 @@ from dashboard.access.database import change_access, read_access
 from dashboard.access.errors import AccessRefused
 from dashboard.access.users import Actor, Visitor
 from dashboard.pages.request import settings
-from dashboard.sharing.links import MAX_DAYS, PREFIX, add_share, find_share, list_shares, revoke_share
+from dashboard.sharing.links import MAX_DAYS, PREFIX, add_share, find_share, list_resting, list_shares, revoke_share
 from dashboard.sharing.read_only import without_ways_on
 from dashboard.sharing.targets import SHARED_ENDPOINTS, parse_target
 from roadmap.wording.sentences import sentence
@@ -110,9 +110,11 @@ def _page(
 ) -> Response:
     with read_access(access.path) as connection:
         shares = _visible(list_shares(connection))
+        resting = list_resting(connection, shares, access.now_us())
     text = render_template(
         "shares.html",
         shares=shares,
+        resting=resting,
         now_us=access.now_us(),
         form=form or {"target": request.args.get("target", "/report"), "days": str(USUAL_DAYS)},
         link=link,

@@ -24,6 +24,10 @@ NOTE_US, DAY_US = 60 * 1_000_000, 86_400 * 1_000_000
 #: The most days until a link expires.
 MAX_DAYS = 366
 
+#: For how long a link works after the provider has last confirmed the role of who made it. Only a sign-in asks the
+#: provider, so that nobody would notice otherwise that somebody has left.
+CONFIRMED_US = 30 * DAY_US
+
 #: The path below which links lie; the rest of a path is a secret.
 PREFIX = "/s/"
 
@@ -93,7 +97,8 @@ def revoke_share(connection: sqlite3.Connection, actor: Actor, number: str) -> N
 def find_share(connection: sqlite3.Connection, secret: str, now_us: int) -> Share | None:
     """Return the link of a secret, and note its use once a minute.
 
-    None where it is unknown, revoked or expired, or whoever made it may share nothing any more. It shows what both the
+    None where it is unknown, revoked or expired, or whoever made it may share nothing any more, as far as is known: the
+    provider has refused them a role, or they have not signed in for long. It shows what both the
     link and who made it may see.
     """
     key = digest(secret)
@@ -101,7 +106,7 @@ def find_share(connection: sqlite3.Connection, secret: str, now_us: int) -> Shar
     if row is None:
         return None
     share = _share(row)
-    scope = _scope_of_maker(connection, share)
+    scope = _scope_of_maker(connection, share.who, now_us)
     if scope is None or share.revoked_us is not None or share.expires_us <= now_us:
         return None
     if share.used_us is None or now_us - share.used_us > NOTE_US:
@@ -109,12 +114,19 @@ def find_share(connection: sqlite3.Connection, secret: str, now_us: int) -> Shar
     return _share((*row[:3], share.scope.narrowed_to(scope).text, *row[4:]))
 
 
-def _scope_of_maker(connection: sqlite3.Connection, share: Share) -> Scope | None:
+def list_resting(connection: sqlite3.Connection, shares: list[Share], now_us: int) -> set[str]:
+    """Return the ids of the links that are closed because who made them may share nothing now."""
+    makers = {share.who: _scope_of_maker(connection, share.who, now_us) for share in shares}
+    return {share.id for share in shares if makers[share.who] is None}
+
+
+def _scope_of_maker(connection: sqlite3.Connection, who: str, now_us: int) -> Scope | None:
     """Return what the maker of a link may see; None for somebody who may not share now."""
-    if share.who.endswith(COMMAND_LINE):
+    if who.endswith(COMMAND_LINE):
         return WHOLE
     row = connection.execute(
-        "SELECT role, scope FROM user WHERE name = ? AND disabled_us IS NULL", (share.who,)
+        "SELECT role, scope FROM user WHERE name = ? AND disabled_us IS NULL AND (subject = '' OR confirmed_us > ?)",
+        (who, now_us - CONFIRMED_US),
     ).fetchone()
     if row is None or "share" not in ROLES[row[0]]:
         return None

@@ -278,7 +278,7 @@ def test_who_was_renamed_at_the_provider_keeps_the_account(make_browser, account
 
 
 def test_a_sign_in_without_a_role_ends_the_sessions_of_before(make_browser, accounts):
-    """Whose role was taken away at the provider is out everywhere as soon as the provider says so."""
+    """Whose role was taken away at the provider is out everywhere as soon as the provider says so; links rest, too."""
     browser, other = make_browser(), make_browser()
     browser.get(way_back(browser, "4"))
     change_person(accounts, "DELETE FROM session", "UPDATE user SET subject = '2' WHERE subject = '4'")
@@ -289,6 +289,11 @@ def test_a_sign_in_without_a_role_ends_the_sessions_of_before(make_browser, acco
     assert "none of the roles" in other.get(way_back(other, "2")).text
     with read_access(accounts) as connection:
         assert connection.execute("SELECT count(*) FROM session").fetchone() == (0,)
+        assert connection.execute("SELECT confirmed_us FROM user WHERE subject = '2'").fetchone() == (0,)
+    browser.get(way_back(browser, "1"))
+    with read_access(accounts) as connection:
+        (confirmed_us,) = connection.execute("SELECT confirmed_us FROM user WHERE subject = '1'").fetchone()
+    assert confirmed_us > 0
 
 
 @pytest.fixture

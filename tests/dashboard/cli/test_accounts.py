@@ -35,10 +35,13 @@ def test_an_account_is_made_changed_and_disabled(milepost):
     assert milepost("user", "role", "ADA", "admin").exit_code == 0
     assert milepost("user", "off", "ada").exit_code == 0
     assert milepost("user", "ls").output.startswith("ada: admin, disabled on 20")
-    assert milepost("user", "passwd", "ada", given=PASSWORD).exit_code == 0
+    assert "`milepost user on ada` enables it" in milepost("user", "passwd", "ada", given=PASSWORD).output
+    assert milepost("user", "ls").output.startswith("ada: admin, disabled on 20")
+    assert milepost("user", "on", "ada").output == "ada can sign in again.\n"
     assert milepost("user", "ls").output == "ada: admin\n"
     acts = [(act["act"], act["detail"]) for act in json.loads(milepost("audit", "--json").output)]
     assert acts == [
+        ("user enabled", {}),
         ("password changed", {}),
         ("user disabled", {}),
         ("role changed", {"before": "pm", "after": "admin"}),
@@ -51,6 +54,7 @@ def test_an_account_is_made_changed_and_disabled(milepost):
     [
         (("user", "add", "ada", "--role", "pm"), "short\n", "the password has 5 characters; use 12 to 1024"),
         (("user", "add", "a b", "--role", "pm"), PASSWORD, "user 'a b': a name has"),
+        (("user", "on", "vera"), None, "vera is not disabled"),
         (("user", "off", "bob"), None, "no user 'bob'; users: vera"),
         (("user", "add", "Vera", "--role", "pm"), PASSWORD, "user 'Vera' is there already"),
         (("token", "revoke", "abc"), None, "no token 'abc'"),
@@ -127,6 +131,7 @@ def test_accounts_of_an_older_release_see_what_they_saw(milepost):
     milepost("user", "add", "vera", "--role", "viewer", given=PASSWORD)
     with closing(sqlite3.connect(milepost.accounts)) as older:
         older.execute("ALTER TABLE user DROP COLUMN scope")
+        older.execute("ALTER TABLE user DROP COLUMN confirmed_us")
         older.execute("ALTER TABLE token DROP COLUMN scope")
         older.execute("DROP TABLE share")
         for column in ("name", "target", "who"):

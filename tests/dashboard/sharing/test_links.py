@@ -88,6 +88,22 @@ def test_a_link_ends_with_its_time_its_revocation_and_its_maker(desk, clock):  #
     assert [visit(desk, path).status_code for path in (second, "/s/never-was")] == [404, 404]
 
 
+def test_a_link_rests_while_the_provider_does_not_confirm_its_maker(desk, clock):  # noqa: F811
+    """Where people sign in at a provider, it works for 30 days after that, again after the next, and not once refused."""
+    path = share(desk, days=200)
+    seen = []
+    for confirmed_us in (desk.now_us, desk.now_us + 31 * 86_400_000_000, 0):
+        with change_access(desk.path) as connection:
+            connection.execute("UPDATE user SET subject = '7', confirmed_us = ? WHERE name = 'pia'", (confirmed_us,))
+        seen.append(visit(desk, path).status_code)
+        clock.now_us = max(clock.now_us, desk.now_us + 31 * 86_400_000_000)
+        seen.append(visit(desk, path).status_code)
+    assert seen == [200, 404, 200, 200, 404, 404]
+    ada = Browser(desk.app.test_client())
+    ada.sign_in("ada", PASSWORD)
+    assert "closed until pia signs in" in ada.get("/shares").text
+
+
 def test_a_link_shows_no_more_than_its_maker_may_see(desk):
     """With a scope of the link or of the maker, now, other partners leave no trace."""
     mine = Scope(frozenset({"AA"}))
