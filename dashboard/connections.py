@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from waitress.channel import HTTPChannel
 from waitress.server import create_server
 
-from dashboard.security import hide_secrets
+from dashboard.security import client_network, hide_secrets
 from dashboard.uploads import UploadParser
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ REQUEST_S = 10.0
 #: Seconds after which an answer of which the client takes no byte is given up.
 STALLED_S = 60.0
 
-#: The most connections of one client, by its address, and of all.
+#: The most connections of one client, by its address (of IPv6 its /64), and of all.
 MAX_PER_CLIENT = 48
 MAX_CONNECTIONS = 192
 
@@ -74,7 +74,8 @@ class BoundedChannel(HTTPChannel):  # type: ignore[misc] # waitress has no types
         self.waiting_since: float | None = None
         if server.admit is not None:
             self.parser_class = partial(UploadParser, admit=server.admit, count=self._count_uploads)
-        own = [channel for channel in others if channel.addr[0] == addr[0]]
+        self.network = client_network(str(addr[0]))
+        own = [channel for channel in others if channel.network == self.network]
         crowd = own if len(own) >= MAX_PER_CLIENT else others if len(others) >= MAX_CONNECTIONS else []
         if client is None:  # not from where TLS ends: another program of this machine
             self.handle_close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
 from flask import Response, abort, current_app, g, request
@@ -37,6 +38,17 @@ READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 #: Endpoints that write and check the signature of each request themselves, so that they need no account.
 SIGNED_ENDPOINTS = frozenset({"intake.receive"})
+
+
+def client_network(address: str) -> str:
+    """Return the address of a client by which it is counted: of IPv6 its network, as it has all of that."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address[:100]
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
+        return str(IPv6Network((int(parsed), 64), strict=False))
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
 def reject_foreign_and_writing() -> None:

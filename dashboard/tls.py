@@ -15,6 +15,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, cast
 
 from dashboard.connections import MAX_CONNECTIONS, MAX_PER_CLIENT, STALLED_S
+from dashboard.security import client_network
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -57,7 +58,7 @@ class TlsFront:
         self.inner = socket.create_server(("127.0.0.1", 0))
         self.peers: dict[int, tuple[str, int]] = {}
         self._open: Counter[str] = Counter()
-        #: The connections in their handshake with the addresses of their clients, the oldest first.
+        #: The connections in their handshake with the networks of their clients, the oldest first.
         self._handshakes: dict[asyncio.Task[None], str] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="tls", daemon=True)
@@ -130,23 +131,26 @@ class TlsFront:
                 await asyncio.sleep(0.1)
                 continue
             host = str(address[0])
-            if not self._has_room(host):
+            network = client_network(host)
+            if not self._has_room(network):
                 client.close()
                 continue
-            self._open[host] += 1
+            self._open[network] += 1
             task = self._loop.create_task(self._serve(client, (host, int(address[1]))))
             running.add(task)
             task.add_done_callback(running.discard)
 
-    def _has_room(self, host: str) -> bool:
-        """Return whether a client may have one more connection; the oldest one in its handshake ends for it.
+    def _has_room(self, network: str) -> bool:
+        """Return whether a client, of `client_network`, may have one more connection.
+
+        The oldest one in its handshake ends for it.
 
         There are twice as many as the server keeps, which makes room for a new one by closing one that is idle.
         """
-        has_many = self._open[host] >= 2 * MAX_PER_CLIENT
+        has_many = self._open[network] >= 2 * MAX_PER_CLIENT
         if not has_many and self._open.total() < 2 * MAX_CONNECTIONS:
             return True
-        oldest = next((task for task, other in self._handshakes.items() if other == host or not has_many), None)
+        oldest = next((task for task, other in self._handshakes.items() if other == network or not has_many), None)
         if oldest is None:
             return False
         del self._handshakes[oldest]
@@ -154,8 +158,9 @@ class TlsFront:
 
     async def _serve(self, client: socket.socket, peer: tuple[str, int]) -> None:
         """Do the handshake and pass the bytes of one connection on, both ways, until one side ends it."""
+        network = client_network(peer[0])
         try:
-            reader, writer = await self._wrap(client, peer[0])
+            reader, writer = await self._wrap(client, network)
             try:
                 await self._pass_through(reader, writer, peer)
             finally:
@@ -163,9 +168,9 @@ class TlsFront:
         except (TimeoutError, OSError):  # of which SSLError is one: a client that speaks no TLS, or is gone
             pass
         finally:
-            self._open[peer[0]] -= 1
-            if not self._open[peer[0]]:
-                del self._open[peer[0]]
+            self._open[network] -= 1
+            if not self._open[network]:
+                del self._open[network]
 
     async def _pass_through(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: tuple[str, int]
@@ -190,12 +195,12 @@ class TlsFront:
             self.peers.pop(port, None)
             inner_writer.close()
 
-    async def _wrap(self, client: socket.socket, host: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _wrap(self, client: socket.socket, network: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Do the handshake. The socket belongs to the loop from then on."""
         reader = asyncio.StreamReader(CHUNK_BYTES, self._loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=self._loop)
         task = cast("asyncio.Task[None]", asyncio.current_task())
-        self._handshakes[task] = host
+        self._handshakes[task] = network
         try:
             transport, _ = await self._loop.connect_accepted_socket(
                 lambda: protocol,

@@ -116,8 +116,10 @@ UPGRADES = {
     3: tuple(f"ALTER TABLE act ADD COLUMN {name} TEXT NOT NULL DEFAULT ''" for name in ("name", "target", "who")),
     4: (
         "ALTER TABLE user ADD COLUMN confirmed_us INTEGER NOT NULL DEFAULT 0",
-        "UPDATE user SET confirmed_us = coalesce((SELECT max(at_us) FROM audit WHERE audit.act = 'signed in' "
-        "AND audit.who = user.name COLLATE NOCASE), 0)",
+        (
+            "UPDATE user SET confirmed_us = coalesce((SELECT max(at_us) FROM audit WHERE audit.act = 'signed in' "
+            "AND audit.who = user.name COLLATE NOCASE), 0)"
+        ),
     ),
 }
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
 from dashboard.access.audit import record_act
@@ -19,6 +18,7 @@ from dashboard.access.passwords import is_password
 from dashboard.access.roles import WHOLE_ROLES
 from dashboard.access.users import Actor, User
 from dashboard.scope import WHOLE, Scope
+from dashboard.security import client_network
 
 if TYPE_CHECKING:
     import sqlite3
@@ -115,17 +115,6 @@ def sign_out(connection: sqlite3.Connection, secret: str, address: str, now_us: 
     row = connection.execute("DELETE FROM session WHERE digest = ? RETURNING user", (digest(secret),)).fetchone()
     if row is not None:
         record_act(connection, Actor(row[0], address, now_us).entry("signed out", row[0]))
-
-
-def client_network(address: str) -> str:
-    """Return the address of a client for which failures count: of IPv6 its network, as a client has all of it."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address[:100]
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
-        return str(IPv6Network((int(parsed), 64), strict=False))
-    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
 def digest(secret: str) -> bytes:

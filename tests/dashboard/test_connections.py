@@ -27,11 +27,11 @@ def server():
 
 
 @contextmanager
-def running(app, proxies=0):
+def running(app, proxies=0, peers=None):
     """Run a server of an application; give it with its port."""
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    server, stop = connections.make_server(app, listener, None, proxies), threading.Event()
+    server, stop = connections.make_server(app, listener, None, proxies, peers), threading.Event()
 
     def loop():
         while not stop.is_set():
@@ -67,6 +67,28 @@ def test_half_open_connections_stop_no_page(server, sent):
         assert len(running.active_channels) <= connections.MAX_PER_CLIENT
         opened[0].settimeout(60)
         assert opened[0].recv(1) == b""
+
+
+class OneNetwork(dict):
+    """Clients behind TLS that have another address of one /64 for each connection."""
+
+    def get(self, port, default=None):
+        """Return a client for the port of its connection."""
+        return (f"2001:db8::{port:x}", port)
+
+
+def test_one_ipv6_network_is_one_client():
+    """Whoever has a /64 has more addresses than there are connections; it uses up the share of one client."""
+
+    def app(_, start_response):
+        start_response("200 OK", [])
+        return [b"a page"]
+
+    with running(app, peers=OneNetwork()) as (server, port), ExitStack() as stack:
+        for _ in range(120):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        assert page(port) == b"a page"
+        assert len(server.active_channels) <= connections.MAX_PER_CLIENT
 
 
 def test_connections_of_many_addresses_are_bounded_together(server):

@@ -8,9 +8,10 @@ import pytest
 from dashboard.access import sessions
 from dashboard.access.audit import read_acts
 from dashboard.access.database import change_access, read_access
-from dashboard.access.sessions import FREE_FAILURES, SignInRefused, client_network, digest
+from dashboard.access.sessions import FREE_FAILURES, SignInRefused, digest
 from dashboard.access.settings import Access
 from dashboard.access.users import Actor, change_password, change_role, disable_user
+from dashboard.security import client_network
 from tests.dashboard.access.conftest import ADDRESS, PASSWORD
 
 

@@ -89,7 +89,7 @@ def test_a_link_ends_with_its_time_its_revocation_and_its_maker(desk, clock):  #
 
 
 def test_a_link_rests_while_the_provider_does_not_confirm_its_maker(desk, clock):  # noqa: F811
-    """Where people sign in at a provider, it works for 30 days after that, again after the next, and not once refused."""
+    """Where people sign in at a provider, it works for 30 days after that, and no more once refused."""
     path = share(desk, days=200)
     seen = []
     for confirmed_us in (desk.now_us, desk.now_us + 31 * 86_400_000_000, 0):
