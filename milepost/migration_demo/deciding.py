@@ -36,6 +36,7 @@ class Decisions:
         """Try to advance each feed that has begun to move, and look after those that cannot."""
         from poc.cli.migration.route_acts import advance_feed, list_routes
         from poc.route.moves import AdvanceRefused
+        from poc.route.stages import position_in_words
 
         advanced: dict[tuple[str, str], list[str]] = {}
         for row in list_routes(self._context.workspace, self._clock.now_us):
@@ -55,7 +56,7 @@ class Decisions:
                 self._stages[airline] = done.values["stage"]
                 advanced.setdefault((done.values["from"], done.values["position"]), []).append(airline)
         for (before, position), airlines in advanced.items():
-            self._tell(f"{', '.join(airlines)}: from {before} to {position}.")
+            self._tell(f"{', '.join(airlines)}: from {before} to {position_in_words(position)}.")
         if self._went_back_in is not None and week - self._went_back_in == ASKED_AFTER:
             self._mark_as_arrived()
 

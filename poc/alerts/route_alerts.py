@@ -38,7 +38,7 @@ def route_alerts(workspace: Workspace, ledger: Ledger) -> Iterator[Alert]:
             yield Alert(
                 kind="route", severity="critical", partner=change.partner, feed=change.feed,
                 since=datetime.fromtimestamp(change.at_us / 1_000_000, UTC),
-                summary=f"went back from {change.stage_before} to {change.position} by itself: {change.why}",
+                summary=f"went back from {change.stage_before} to {change.position.words} by itself: {change.why}",
                 next_step=f"milepost route show {change.partner}/{change.feed}",
             )  # fmt: skip
     waiting: dict[tuple[str, str, str], list[FileSender]] = defaultdict(list)

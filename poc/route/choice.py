@@ -41,7 +41,7 @@ def route_of_new_files(ledger: Ledger, feed: Feed, partner: str, feed_id: str) -
         return route
     if route.stage in SHADOWED:
         raise BadInput(
-            f"{partner}/{feed_id} is at {route.position}, and names no monolith any more; put "
+            f"{partner}/{feed_id} is at {route.position.words}, and names no monolith any more; put "
             f"`[feed.{feed_id}.monolith]` back, and advance the feed to `service`, or take it back to `monolith`, first"
         )
     return replace(route, position=Position("service", 1.0))
@@ -94,8 +94,8 @@ def give_handed_in(ledger: Ledger, feed: Feed, partner: str, feed_id: str, path:
     sender = give_to_side(ledger, route, partner, feed_id, path.name, sha256, version.size_bytes, now_us)
     if sender.side == "monolith":
         raise TryLater(
-            f"{path}: {partner}/{feed_id} is at {route.position}, and the monolith exchanges this file; it waits in "
-            "the inbox for the next `milepost run`"
+            f"{path}: {partner}/{feed_id} is at {route.position.words}, and the monolith exchanges this file; it waits "
+            "in the inbox for the next `milepost run`"
         )
 
 

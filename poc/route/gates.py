@@ -85,7 +85,7 @@ def check_gate(  # noqa: C901 (one question after the other)
         evidence |= {"service_files": counts.ended, "service_failed": counts.failed + counts.ambiguous}
         failed += find_breaches(ledger, config, partner, feed, route, parity)
         if route.stage == "canary" and counts.ended < config.files:
-            missing.append(f"{counts.ended} of {config.files} files exchanged by the service at {route.position}")
+            missing.append(f"{counts.ended} of {config.files} files exchanged by the service at {route.position.words}")
     if following.stage == "retired":
         days = _days_without_monolith(ledger, partner, feed, route, now_us)
         evidence["days_without_monolith"] = round(days, 2)

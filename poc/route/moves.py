@@ -37,7 +37,7 @@ class AdvanceRefused(BadInput):
     """A feed may not advance; `gate` says why."""
 
     def __init__(self, name: str, gate: Gate) -> None:
-        super().__init__(f"{name} does not advance to {gate.next_position}: {gate.reasons[0]}", gate.reasons)
+        super().__init__(f"{name} does not advance to {gate.next_position.words}: {gate.reasons[0]}", gate.reasons)
         self.gate = gate
         self.exit_code = gate.exit_code
 
@@ -126,7 +126,7 @@ def go_back(
             position = None
     if position is None or position == route.position:
         ledger.roll_back()
-        raise BadInput(f"{partner}/{feed} is at {route.position}; {to or 'an earlier stage'} is not further back")
+        raise BadInput(f"{partner}/{feed} is at {route.position.words}; {to or 'an earlier stage'} is not further back")
     return _add(
         ledger,
         RouteChange(

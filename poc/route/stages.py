@@ -42,14 +42,25 @@ class Position:
     share: float = 0.0
 
     def __str__(self) -> str:
-        """Return the stage in a text: "canary at 0.1" of the files."""
+        """Return the stage as data: "canary at 0.1" of the files."""
         return f"canary at {self.share:g}" if self.stage == "canary" else self.stage
+
+    @property
+    def words(self) -> str:
+        """The stage in a sentence: "canary at 10%" of the files."""
+        return position_in_words(str(self))
 
     def side_of(self, file: str) -> Side:
         """Return the side that a new file is given to, by its name."""
         if self.stage in {"service", "retired"}:
             return "service"
         return "service" if self.stage == "canary" and place_of_name(file) < self.share else "monolith"
+
+
+def position_in_words(position: str) -> str:
+    """Return the text of a position for people: "canary at 10%" for "canary at 0.1"."""
+    stage, _, share = position.partition(" at ")
+    return f"{stage} at {100 * float(share):g}%" if share else stage
 
 
 def place_of_name(file: str) -> float:

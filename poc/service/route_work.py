@@ -119,7 +119,7 @@ class RouteWork:
         if change is None:
             return None
         self._settings.recorder.record(route_event(change))
-        text = f"went back from {change.stage_before} to {change.position} by itself: {change.why}"
+        text = f"went back from {change.stage_before} to {change.position.words} by itself: {change.why}"
         inbox = workspace.inbox(self.partner, self.feed)
         return RunResult(self.partner, self.feed, inbox, error=GuardrailBreached(text))
 

@@ -27,6 +27,7 @@ def route() -> None:
 def ls(ctx: click.Context, as_json: bool) -> None:
     """List the feeds that have a monolith, with their stage and what blocks the next one."""
     from poc.cli.migration.route_acts import list_routes
+    from poc.route.stages import position_in_words
 
     context: CliContext = ctx.obj
     rows = list_routes(context.workspace, current_us())
@@ -36,10 +37,10 @@ def ls(ctx: click.Context, as_json: bool) -> None:
     if not rows:
         print_line("No feed has a route: name its monolith with `[feed.NAME.monolith]` in the partner's file.")
     for row in rows:
-        next_step = f"; next: {row['next']}" if row["next"] else ""
+        next_step = f"; next: {position_in_words(row['next'])}" if row["next"] else ""
         blocked = f" ({row['reasons'][0]})" if row["reasons"] else ""
         held = ", held" if row["held"] else ""
-        print_line(f"{row['partner']}/{row['feed']}: {row['position']}{held}{next_step}{blocked}")
+        print_line(f"{row['partner']}/{row['feed']}: {position_in_words(row['position'])}{held}{next_step}{blocked}")
 
 
 @route.command()
@@ -82,7 +83,7 @@ def advance(ctx: click.Context, feed: str, anyway: bool, why: str, owner: str, a
             gate = refused.gate
             echo_json({"feed": feed, "next": str(gate.next_position), "reasons": gate.reasons, **gate.evidence})
         for reason in refused.gate.reasons:
-            print_line(f"milepost: {feed} does not advance to {refused.gate.next_position}: {reason}", err=True)
+            print_line(f"milepost: {feed} does not advance to {refused.gate.next_position.words}: {reason}", err=True)
         ctx.exit(refused.exit_code)
     print_done(done, as_json=as_json)
 
@@ -139,8 +140,10 @@ def settle(ctx: click.Context, feed: str, file: str, arrived: bool | None, why: 
 
 def route_lines(row: dict[str, Any]) -> list[str]:
     """Return the lines that describe a route."""
+    from poc.route.stages import position_in_words
+
     held = ", held" if row["held"] else ""
-    lines = [f"{row['partner']}/{row['feed']}: {row['position']}{held}; {row['meaning']}"]
+    lines = [f"{row['partner']}/{row['feed']}: {position_in_words(row['position'])}{held}; {row['meaning']}"]
     monolith, service = row["files"]["monolith"], row["files"]["service"]
     lines.append(
         f"files of the monolith: {monolith['given']} given, {monolith['done']} done, {monolith['failed']} failed"
@@ -156,11 +159,13 @@ def route_lines(row: dict[str, Any]) -> list[str]:
         )
     lines += [f"  {file['file']}: {file['state']}; {file['note']}".rstrip("; ") for file in row["waiting"]]
     if row["next"]:
-        lines.append(f"next: {row['next']}" + ("" if row["reasons"] else f"; `milepost route advance {row['scope']}`"))
+        command = "" if row["reasons"] else f"; `milepost route advance {row['scope']}`"
+        lines.append(f"next: {position_in_words(row['next'])}{command}")
     lines += [f"  {reason}" for reason in row["reasons"]]
     for change in row["changes"]:
         forced = f", against its gate; {change['owner']} answers for it" if change["forced"] else ""
         why = f": {change['why']}" if change["why"] else ""
         where = "at" if change["action"] in {"hold", "release"} else "to"
-        lines.append(f"{change['at']} {change['action']} {where} {change['position']} by {change['who']}{forced}{why}")
+        position = position_in_words(change["position"])
+        lines.append(f"{change['at']} {change['action']} {where} {position} by {change['who']}{forced}{why}")
     return lines

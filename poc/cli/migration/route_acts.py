@@ -213,10 +213,10 @@ def _done(context: CliContext, change: RouteChange) -> Done:
 
     scope = f"{change.partner}/{change.feed}"
     text = {
-        "advance": f"{scope} advances from {change.stage_before} to {change.position}.",
-        "back": f"{scope} goes back from {change.stage_before} to {change.position}, from the next file on.",
-        "hold": f"{scope} is held at {change.position}.",
-        "release": f"{scope} is released at {change.position}.",
+        "advance": f"{scope} advances from {change.stage_before} to {change.position.words}.",
+        "back": f"{scope} goes back from {change.stage_before} to {change.position.words}, from the next file on.",
+        "hold": f"{scope} is held at {change.position.words}.",
+        "release": f"{scope} is released at {change.position.words}.",
     }[change.action]
     notes = []
     if change.forced:

@@ -102,5 +102,5 @@ def test_all_feeds_with_a_route_are_listed(moved, today):
     moved.command(*ADVANCE)
     (row,) = json.loads(moved.command("route", "ls", "--json").stdout)
     assert (row["scope"], row["stage"], row["next"], row["exit_code"]) == ("UA/flights", "shadow", "canary at 0.5", 6)
-    assert "UA/flights: shadow; next: canary at 0.5 (0 of 3" in moved.command("route", "ls").stdout
+    assert "UA/flights: shadow; next: canary at 50% (0 of 3" in moved.command("route", "ls").stdout
     assert "advance to shadow by" in moved.command("route", "show", "UA/flights").stdout
