@@ -41,7 +41,8 @@ class MarkedDay:
 
     day: date
     text: str  #: escaped where it holds names
-    is_upright: bool = False  #: along the line instead of above it, so that labels of near days do not overlap
+    is_upright: bool = False  #: along the line instead of above it
+    count: int = 1  #: how many changes there were on the day, of a mark of changes
 
 
 def time_figure(height_px: int, first: date, last: date, hover_title: str = f"From {HOVER_X}") -> PlotlyFigure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 #: Marks of one chart: more would hide its lines.
 MAX_MARKS = 8
+
+#: Upright texts that fit beside one another along the axis, on a phone.
+MAX_TEXTS = 12
 
 #: Characters of a mark's text: as many as fit along a line.
 MAX_CHARS = 34
@@ -44,6 +48,31 @@ def mark_days(moves: Iterable[tuple[date, str, str]]) -> list[MarkedDay]:
             day=day,
             text=escape(shortened(texts[0], MAX_CHARS)) if len(texts) == 1 else f"{len(texts)} stage changes",
             is_upright=True,
+            count=len(texts),
         )
         for day, texts in sorted(by_day.items())
     ]
+
+
+def join_near_marks(marks: Iterable[MarkedDay], first: date, last: date) -> list[MarkedDay]:
+    """Return the marks, the oldest first, of a time axis from `first` to `last` with texts that do not overlap.
+
+    Of marks that are too near one another for the width of a phone, the first has the number of all changes, and the
+    others have a line alone.
+    """
+    near_days = (last - first).days / MAX_TEXTS
+    groups: list[list[MarkedDay]] = []
+    for mark in sorted(marks, key=lambda mark: mark.day):
+        if groups and (mark.day - groups[-1][0].day).days < near_days:
+            groups[-1].append(mark)
+        else:
+            groups.append([mark])
+    return [mark for group in groups for mark in _join(group)]
+
+
+def _join(group: list[MarkedDay]) -> list[MarkedDay]:
+    head, *others = group
+    if not others:
+        return group
+    total = sum(mark.count for mark in group)
+    return [replace(head, text=f"{total} stage changes"), *(replace(mark, text="") for mark in others)]

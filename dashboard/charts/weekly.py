@@ -120,7 +120,7 @@ def failed_chart(
     """Return the chart of failed exchanges per 1,000, at the first attempt and after retries."""
     return Chart(
         name="failed",
-        title=_better_blocks_title(frame, "first", "Fewer failed first attempts", unit),
+        title=failures_title(frame, unit),
         what=f"Failed exchanges of every 1,000, by {unit}. {faults[1]}, all feeds together.",
         figure=weekly_figures.draw_failed(frame, [*_milestone_starts(spans), *moves], window),
         columns=FAILED_COLUMNS,
@@ -131,6 +131,15 @@ def failed_chart(
 
 def _milestone_starts(spans: Sequence[MilestoneSpan]) -> list[MarkedDay]:
     return [MarkedDay(day=span.start, text=f"{span.code} {span.milestone.title}") for span in spans]
+
+
+def failures_title(frame: pd.DataFrame, unit: str) -> str:
+    """Return the title of the chart of failures; where neither side had more in most blocks, that is what it says."""
+    both = frame[["control_first", "subject_first"]].dropna()
+    alike = int((both["subject_first"] == both["control_first"]).sum())
+    if not both.empty and alike * 2 > len(both):
+        return f"As many failed first attempts in {alike} of {numbers.plural(len(both), unit)}"
+    return _better_blocks_title(frame, "first", "Fewer failed first attempts", unit)
 
 
 def _better_blocks_title(frame: pd.DataFrame, name: str, claim: str, unit: str) -> str:

@@ -21,6 +21,7 @@ from dashboard.charts.layout import (
     whole_number_ticks,
 )
 from dashboard.charts.line_points import end_labels, highest_value, line_points, marker_style
+from dashboard.charts.stage_marks import join_near_marks
 from dashboard.charts.theme import PALETTES
 
 if TYPE_CHECKING:
@@ -152,11 +153,13 @@ def _draw_blocks(
                 "fillcolor": PALETTES["light"]["band"], "line": {"width": 0},
             }
         )  # fmt: skip
+    first, last = frame["block"].iloc[0], frame["block_end"].iloc[-1]
     for mark in marks:
         if not mark.is_upright:
             add_day_line(layout, mark, "muted", dash="dot", labelled=len(panels) == 1)
-        elif frame["block"].iloc[0] <= mark.day <= frame["block_end"].iloc[-1]:
-            add_day_line(layout, mark, "target", dash="dot", labelled=len(panels) == 1)
+    changes = [mark for mark in marks if mark.is_upright and first <= mark.day <= last]
+    for mark in join_near_marks(changes, first, last):
+        add_day_line(layout, mark, "target", dash="dot", labelled=len(panels) == 1 and bool(mark.text))
     return figure
 
 

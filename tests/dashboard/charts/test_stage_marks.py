@@ -6,7 +6,7 @@ from contextlib import closing
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from dashboard.charts.stage_marks import MAX_MARKS, mark_days
+from dashboard.charts.stage_marks import MAX_MARKS, join_near_marks, mark_days
 from metrics.route_events import RouteEvent
 from metrics.store.database import open_store
 from metrics.store.writer import insert_events
@@ -27,6 +27,16 @@ def test_moves_of_one_day_are_one_mark_and_names_are_text() -> None:
     ]  # fmt: skip
     many = [(date(2013, 3, number), "a/f", "shadow") for number in range(31, 0, -1)]
     assert len(mark_days(many)) == MAX_MARKS
+
+
+def test_texts_of_near_days_are_one_text() -> None:
+    """Of three days in one month of a year, the first has the number of all changes; all lines stay."""
+    days = [date(2013, 2, 1), date(2013, 9, 1), date(2013, 9, 8), date(2013, 9, 15)]
+    moves = [(day, f"{name}/f", "service") for day in reversed(days) for name in ("a", "b")]
+    joined = join_near_marks(mark_days(moves), date(2013, 1, 1), date(2013, 12, 31))
+    assert [(mark.day, mark.text) for mark in joined] == [
+        (days[0], "2 stage changes"), (days[1], "6 stage changes"), (days[2], ""), (days[3], ""),
+    ]  # fmt: skip
 
 
 def test_the_charts_of_both_sides_mark_a_change(app_on: Callable[..., Flask], made_up: Callable[..., Path]) -> None:

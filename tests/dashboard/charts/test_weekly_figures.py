@@ -14,6 +14,7 @@ import dashboard
 from dashboard.charts import weekly_figures
 from dashboard.charts.layout import MarkedDay, PlotlyFigure
 from dashboard.charts.theme import PALETTES
+from dashboard.charts.weekly import failures_title
 from dashboard.queries.weekly import WEEKLY_COLUMNS
 from roadmap.wording.numbers import time_unit
 
@@ -129,3 +130,10 @@ def luminance(color: str) -> float:
     parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_the_title_says_so_where_neither_side_fails_more(frame: pd.DataFrame) -> None:
+    """“Fewer in 0 of 44 days” would sound like a failure of the service, where there is none on either side."""
+    even = frame.assign(control_first=0.0, subject_first=0.0)
+    assert failures_title(even, "week") == f"As many failed first attempts in {len(even)} of {len(even)} weeks"
+    assert failures_title(frame.assign(control_first=50.0, subject_first=0.0), "week").startswith("Fewer failed")
