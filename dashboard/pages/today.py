@@ -57,7 +57,8 @@ def state_for_page() -> ServiceState | None:
     try:
         return reader().current()
     except ServiceUnreadable as error:
-        g.notices = (*g.get("notices", ()), f"What is open now cannot be shown: {error}")
+        notice = f"What is open now cannot be shown: {error}"
+        g.notices = (*(known for known in g.get("notices", ()) if known != notice), notice)
         return None
 
 
