@@ -10,6 +10,7 @@ import numpy as np
 
 from metrics.measures.effort import delay
 from metrics.measures.effort_saved import cell_effort, known_cells
+from metrics.measures.unsized_time import UNSIZED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,28 +86,47 @@ def _same_records_money(window: Window, per_month: float, prices: Prices | None)
 def _side(window: Window, cells: NDArray[np.bool_], per_month: float, prices: Prices | None) -> SideMonth:
     """Return what the subject of a window takes in a month."""
     side = window.subject
+    unsized = _unsized_cells(window, cells)
     rounds = np.where(side["rounds"] > 0, side["rounds"], 1.0)
 
     def total(column: str) -> float | None:
         values = (side[column] / rounds)[cells]
         return None if np.isnan(values).any() else float(values.sum()) * per_month
 
+    def count(column: str) -> float:
+        values = side[column] / rounds
+        return float(np.nansum(values[cells]) + np.nansum(values[unsized])) * per_month
+
     touches = total("operator_touches")
     money = None
     if window.question.mode == "live" and prices is not None and touches is not None:
         money = float((cell_effort(side, prices) / rounds)[cells].sum()) * per_month
     return SideMonth(
-        exchanges=total("exchanges") or 0.0,
+        exchanges=count("exchanges"),
         records=total("held"),
         touches=touches,
         touch_hours=touches * prices.touch_minutes / 60 if prices and touches is not None else None,
-        first_failed=total("first_failed") or 0.0,
-        still_failed=total("still_failed") or 0.0,
+        first_failed=count("first_failed"),
+        still_failed=count("still_failed"),
         machine_hours=(total("busy_ns") or 0.0) / 3.6e12,
         wait_p50_s=delay(window, "delay_p50", "delay_p50_us", 0.5).estimate,
         wait_p95_s=delay(window, "delay_p95", "delay_p95_us", 0.95).estimate,
         money=money,
     )
+
+
+def _unsized_cells(window: Window, cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the cells of files of unknown size, of the feeds and blocks of `cells`, that are not in `cells`.
+
+    In production, an exchange that failed before a record was counted has no size, and the other side nothing of that
+    kind; without these cells a failure like that would count for nobody.
+    """
+    unsized = np.zeros_like(cells)
+    for row, (partner, feed, size) in enumerate(window.strata):
+        if size == UNSIZED:
+            same_feed = [place for place, other in enumerate(window.strata) if other[:2] == (partner, feed)]
+            unsized[row] = cells[same_feed].any(axis=0)
+    return unsized & ~cells
 
 
 def _days(block: tuple[str, str]) -> int:

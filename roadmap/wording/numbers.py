@@ -53,9 +53,14 @@ def digits_to_separate(values: Iterable[float], target: float, unit: str = "shar
 
 
 def percent(share: float | None, digits: int = 0) -> str:
-    """Format a share as a percentage, 0.65 as "65%", with a true minus sign; None is "not recorded"."""
+    """Format a share as a percentage, 0.65 as "65%", with a true minus sign; None is "not recorded".
+
+    What is not all of it is not shown as 100%: 0.996 is "99.6%".
+    """
     if share is None:
         return MISSING
+    if share < 1:
+        digits = digits_apart(share, 1.0, digits)
     text = f"{round(share * 100, digits):,.{digits}f}"
     text = text.removeprefix("-") if float(text.replace(",", "")) == 0 else text
     return text.replace("-", MINUS) + "%"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from metrics.measures.effort_saved import DOUBLE, HALF
@@ -29,6 +30,7 @@ class WorthRow:
     control: str
     subject: str
     note: str = ""
+    is_better: bool = False  #: whether the subject takes less of it than the control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,26 +89,47 @@ def _rows(control: SideMonth, subject: SideMonth, figures: WorthFigures) -> tupl
     minutes = figures.prices.touch_minutes if figures.prices else None
     hands_note = f"{minutes:g} minutes each" if minutes is not None else ""
     rows = [
-        WorthRow(name="Hands", control=_hands(control), subject=_hands(subject), note=hands_note),
+        WorthRow(
+            name="Hands",
+            control=_hands(control),
+            subject=_hands(subject),
+            note=hands_note,
+            is_better=_is_less(control, subject, "touches"),
+        ),
         WorthRow(
             name="Waiting",
             control=_waiting(control),
             subject=_waiting(subject),
             note="from due to delivered",
+            is_better=_is_less(control, subject, "wait_p50_s", "wait_p95_s"),
         ),
-        WorthRow(name="Failures", control=_failures(control), subject=_failures(subject)),
+        WorthRow(
+            name="Failures",
+            control=_failures(control),
+            subject=_failures(subject),
+            is_better=_is_less(control, subject, "first_failed", "still_failed"),
+        ),
         WorthRow(
             name="Machine time",
             control=duration(control.machine_hours * 3600),
             subject=duration(subject.machine_hours * 3600),
+            is_better=_is_less(control, subject, "machine_hours"),
         ),
     ]
     if figures.mode != "live":
         return (*rows, WorthRow(name="Money", control=NO_MONEY, subject=NO_MONEY))
     # the sides may have had different files on the same days
     rows.append(WorthRow(name="Records", control=_records(control), subject=_records(subject)))
-    money = (_money(side, figures.prices) for side in (control, subject))
-    return (*rows, WorthRow(name="Money", control=next(money), subject=next(money)))
+    money = [_money(side, figures.prices) for side in (control, subject)]
+    is_better = _is_less(control, subject, "money")
+    return (*rows, WorthRow(name="Money", control=money[0], subject=money[1], is_better=is_better))
+
+
+def _is_less(control: SideMonth, subject: SideMonth, *names: str) -> bool:
+    """Return whether the subject takes less: of no number more, and less of one at least. Unknown is not less."""
+    pairs = [(attrgetter(name)(control), attrgetter(name)(subject)) for name in names]
+    known = [(before, now) for before, now in pairs if before is not None and now is not None]
+    return all(now <= before for before, now in known) and any(now < before for before, now in known)
 
 
 def _a_month(number: float) -> str:

@@ -277,4 +277,4 @@ def test_a_store_of_an_older_release_says_so(app_on: Callable[..., Flask], made_
     client = app_on(store).test_client()
     assert "An older release wrote this store" in client.get("/partners").text
     assert "milepost roadmap status" in client.get("/partners/UA").text
-    assert "`milepost roadmap status` brings it up to date" in client.get("/").text
+    assert "<code>milepost roadmap status</code> brings it up to date" in client.get("/").text

@@ -141,6 +141,16 @@ def test_production_has_money_and_what_the_control_would_take_for_the_same_recor
     assert unpriced.control.touches == pytest.approx(2 * MONTH_DAYS)
 
 
+def test_a_failure_before_a_record_was_counted_is_a_failure_of_the_month(live_db):
+    """Its file has no size, and the other side nothing of that kind: without it the tiles would count more."""
+    failed = {"band": -1, "held": 0, "due": 0, "exchanges": 1, "first_failed": 1, "still_failed": 1, "attempts": 1}
+    for number in range(10):
+        keep(live_db, day(number, "monolith", 36.0), day(number, busy_s=3.6), day(number, busy_s=0.1, **failed))
+    month = monthly_effort(load_window(live_db, LIVE_DAYS), None)
+    assert month.subject.first_failed == month.subject.still_failed == pytest.approx(MONTH_DAYS)
+    assert (month.subject.exchanges, month.control.first_failed) == (pytest.approx(3 * MONTH_DAYS), 0)
+
+
 def test_a_side_whose_touches_were_not_recorded_is_not_valued(live_db):
     """An imported log tells nothing of touches: no zero stands in for them."""
     for number in range(10):

@@ -53,3 +53,12 @@ def test_without_prices_nothing_is_valued_and_a_replay_has_no_money():
         "2h 00m now. Effort: not valued."
     )
     assert table_lines(worth_table(replace(figures, month=None))) == ()
+
+
+def test_a_number_is_better_only_where_the_service_takes_less_of_it():
+    """Less waiting at the middle with more at the end is not better; nor is more work, or what was not recorded."""
+    service = replace(
+        SIDE, touches=0, wait_p50_s=30.0, wait_p95_s=900.0, first_failed=5.0, machine_hours=1.0, money=None
+    )
+    rows = worth_table(replace(FIGURES, month=replace(MONTH, subject=service))).rows
+    assert [row.name for row in rows if row.is_better] == ["Hands", "Machine time"]
