@@ -16,7 +16,7 @@ STYLES = {
         r"%-?d %b|:%b|%b %Y",
         {"metrics/day_text.py", "dashboard/charts/layout.py", "poc/onboarding/temporal.py"},
     ),
-    "a percentage: 60%": (r"\* 100\b.*%[\"']|f\"[^\"]*\}%", {"roadmap/wording/numbers.py"}),
+    "a percentage: 60%": (r"\* 100\b.*%[\"']|f\"[^\"]*\}%", {"roadmap/wording/numbers.py", "poc/route/stages.py"}),
     "a percentage with a blank: 60 %": (r"[0-9}] %(?![a-zA-Z0-9(.])", set()),
 }
 
