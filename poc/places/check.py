@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from poc.errors import BadInput, PlaceRefused, PlaceUnavailable
+from poc.errors import BadInput, PlaceRefused, PlaceUnavailable, TryLater
 from poc.places.registry import open_place
+from poc.places.target import PartPlace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +60,7 @@ def check_place(
     try:
         with open_place(settings, environ, root) as place:
             if creates:
-                note = check_writing(place, now, steps)
+                note = check_writing(place, now, steps, delivers=True)
             count = len(place.look())
             steps.append(f"lists {count:,} file{'' if count == 1 else 's'}")
             if writes and not creates:
@@ -72,24 +74,49 @@ def check_place(
     return PlaceFinding(tuple(steps), note=note)
 
 
-def check_writing(place: Place, now: datetime, steps: list[str]) -> str:
-    """Write a probe, read it back and remove it; return a note on the place's clock. Raises as the verbs of a place."""
+def check_writing(place: Place, now: datetime, steps: list[str], *, delivers: bool = False) -> str:
+    """Write a probe, read it back and remove it; return a note on the place's clock. Raises as the verbs of a place.
+
+    Where files are delivered, the probe takes the steps of a delivery, and the right to remove it may be missing.
+    """
     name = f"milepost-check-{uuid.uuid4().hex[:8]}.tmp"
-    place.put_new(name, BytesIO(PROBE))
+    if delivers and isinstance(place, PartPlace):
+        with place.open_part(name) as part:
+            part.write(PROBE)
+            part.finish()
+        place.publish(name)
+    else:
+        place.put_new(name, BytesIO(PROBE))
     steps.append("writes a probe")
     seen = place.found(name)
     if seen is None:
         raise PlaceRefused("path", f"{place.address}: the probe {name} was written, and is not there")
     try:
-        if b"".join(place.read(seen)) != PROBE:
-            raise PlaceRefused("path", f"{place.address}: the probe {name} has other bytes than were written")
-        steps.append("reads it back")
-    finally:
+        check_probe(place, seen, steps)
+    except BaseException:
+        with suppress(PlaceRefused, TryLater):
+            place.take_away(place.found(name) or seen)
+        raise
+    try:
         place.take_away(seen)
+    except PlaceRefused as error:
+        if not delivers or error.code != "rights":
+            raise
+        return f"the probe {name} cannot be removed, a right that deliveries do not need; delete it"
     if place.found(name) is not None:
         raise PlaceRefused("rights", f"{place.address}: the probe {name} cannot be removed")
     steps.append("removes it")
     return clock_note(seen, now)
+
+
+def check_probe(place: Place, seen: Seen, steps: list[str]) -> None:
+    """Read the probe back, and see that the place refuses other content under its name. Raises as the verbs."""
+    if b"".join(place.read(seen)) != PROBE:
+        raise PlaceRefused("path", f"{place.address}: the probe {seen.name} has other bytes than were written")
+    steps.append("reads it back")
+    if place.put_new(seen.name, BytesIO(PROBE.upper())) != "conflict":
+        text = f"{place.address}: a file replaces another one of its name, although it must not (`If-None-Match`)"
+        raise PlaceRefused("settings", f"{text}; ask whether a newer release of the server refuses that")
 
 
 def clock_note(seen: Seen, now: datetime) -> str:
