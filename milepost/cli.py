@@ -74,12 +74,12 @@ COMMANDS = {
         "Print the state of the workspace in one line, for a monitoring system.",
     ),
     "places": (
-        "poc.cli.operations.places",
+        "poc.cli.connections.places",
         "places",
         "Check the places that files are taken from and delivered to.",
     ),
-    "pickup": ("poc.cli.operations.pickup", "pickup", "Show what was fetched from partners' places."),
-    "receipt": ("poc.cli.operations.receipt", "receipt", "Show what partners are told of their files."),
+    "pickup": ("poc.cli.connections.pickup", "pickup", "Show what was fetched from partners' places."),
+    "receipt": ("poc.cli.connections.receipt", "receipt", "Show what partners are told of their files."),
     "expect": (
         "poc.cli.operations.expect",
         "expect",

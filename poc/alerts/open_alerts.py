@@ -16,7 +16,7 @@ from poc.alerts.disk_space import disk_space_alerts
 from poc.alerts.exchange_alerts import exchange_alerts, quarantine_alerts
 from poc.alerts.expectation_alerts import expectation_alerts
 from poc.alerts.inbox_alerts import inbox_alerts
-from poc.alerts.partner_alerts import partner_alerts, place_alerts
+from poc.alerts.partner_alerts import partner_alerts, place_alerts, receipt_alerts
 from poc.alerts.read_ledger import open_ledger_read_only
 from poc.alerts.route_alerts import route_alerts
 from poc.duration import parse_duration
@@ -135,6 +135,7 @@ def _all_alerts(
         yield from quarantine_alerts(ledger, parse_duration(settings.quarantine_after), now)
         yield from route_alerts(workspace, ledger)
         yield from place_alerts(ledger, workspace)
+        yield from receipt_alerts(ledger, workspace.partners)
         yield from _notification_alerts(ledger, {target.name for target in workspace.settings.notify})
 
 

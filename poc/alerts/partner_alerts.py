@@ -1,12 +1,15 @@
-"""Alerts of partners that are down or wait for a person's release, and of places from which files are fetched."""
+"""Alerts of partners that are down or wait for a person's release, places from which files are fetched, and receipts."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import sqlalchemy as sa
+
 from poc.alerts.alert import Alert, Severity, plural
 from poc.config.partner import RetrySchedule
+from poc.ledger.tables.receipts import RECEIPT
 from poc.retries.circuit_breaker import cooldown_us
 from poc.retries.partner_state import breaker_states, partner_states
 from poc.text import format_utc, truncate
@@ -21,6 +24,21 @@ if TYPE_CHECKING:
 
 #: The most openings that are counted: with the default schedule those of half a year.
 MAX_TRIPS = 5_000
+
+#: Attempts after which receipts that are not written are a problem.
+RECEIPT_ATTEMPTS = 3
+
+SELECT_NOT_WRITTEN = (
+    sa.select(
+        RECEIPT.c.partner,
+        RECEIPT.c.feed,
+        sa.func.count(),
+        sa.func.min(RECEIPT.c.made_at_us),
+        sa.func.max(RECEIPT.c.error),
+    )
+    .where(sa.literal_column("receipt.state = 'due'"), RECEIPT.c.attempts >= sa.bindparam("tried"))
+    .group_by(RECEIPT.c.partner, RECEIPT.c.feed)
+)
 
 
 def partner_alerts(ledger: Ledger, partners: Mapping[str, Partner], now: datetime) -> Iterator[Alert]:
@@ -107,3 +125,19 @@ def first_opened_us(breaker: Mapping[str, Any], retry: RetrySchedule) -> int | N
         return None
     earlier_us = sum(cooldown_us(trip, retry) for trip in range(1, min(breaker["trips"], MAX_TRIPS)))
     return int(breaker["opened_at_us"]) - earlier_us
+
+
+def receipt_alerts(ledger: Ledger, partners: Mapping[str, Partner]) -> Iterator[Alert]:
+    """Yield an alert for each feed whose receipts cannot be written, however often it was tried.
+
+    While no partner gets receipts, the ledger is not read. Raises TryLater, LedgerDamaged.
+    """
+    if not any(partner.gets_receipts for partner in partners.values()):
+        return
+    for partner, feed, count, since_us, error in ledger.execute(SELECT_NOT_WRITTEN, {"tried": RECEIPT_ATTEMPTS}):
+        yield Alert(
+            kind="workspace_problem", severity="warning", partner=partner, feed=feed, subject="receipts", count=count,
+            since=datetime.fromtimestamp(since_us / 1_000_000, UTC),
+            summary=f"{plural(count, 'receipt')} of {partner}/{feed} not written: {error}",
+            next_step="milepost receipt show FILE",
+        )  # fmt: skip

@@ -214,7 +214,7 @@ def fetch_files(workspace: Workspace, feed: str | None) -> set[str]:
     """Fetch what lies at the places of feeds; print how many files came, and return the outcomes of what failed."""
     if not any(workspace.get_feed(*key)[1].pickup for key in workspace.select_feeds(feed)):
         return set()
-    from poc.cli.operations.pickup import fetch_and_print
+    from poc.cli.connections.pickup import fetch_and_print
 
     return {OUTCOME_BY_EXIT_CODE.get(error.exit_code, "mistake") for error in fetch_and_print(workspace, feed)}
 

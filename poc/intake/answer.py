@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from poc.credentials.webhook_keys import load_keys, signature_headers
 from poc.errors import BadInput
 from poc.intake.errors import RequestRefused
 from poc.intake.intake_store import is_under_way
 from poc.intake.receive import check_signed, intake_of, unsigned
 from poc.ledger.opening import open_ledger
 from poc.receipts.receipt_store import find_receipt
-from poc.receipts.webhook_signature import load_keys, signature_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,6 +15,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, BinaryIO
 
 from metrics.private_files import open_private
+from poc.credentials.webhook_keys import MessageMac, is_recent, load_keys
 from poc.errors import BadInput
 from poc.intake.errors import RequestRefused, not_open
 from poc.intake.file_name import check_media_type, free_name, name_of_file
@@ -27,7 +28,6 @@ from poc.intake.intake_store import (
 from poc.intake.placing import PART_PREFIX, PART_SUFFIX, names_in, place
 from poc.ledger.opening import open_ledger
 from poc.receipts.receipt_text import receipt_id
-from poc.receipts.webhook_signature import MessageMac, is_recent, load_keys
 from poc.transports.folder import NO_SPACE, sync_folder
 
 if TYPE_CHECKING:

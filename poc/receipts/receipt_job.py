@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from typing import IO, TYPE_CHECKING
 
+from poc.credentials.webhook_keys import load_keys, signature_headers
 from poc.errors import ExchangeError
 from poc.ledger.opening import open_ledger
 from poc.places.folder import FolderPlace
@@ -25,7 +26,6 @@ from poc.receipts.receipt_store import (
     renew_ended,
 )  # fmt: skip
 from poc.receipts.rejected_rows import describe_rejected_rows, rejected_row_lines
-from poc.receipts.webhook_signature import load_keys, signature_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from poc.config import workspace
 from poc.contract import contract
+from poc.credentials.webhook_keys import load_keys
 from poc.errors import BadInput, PlaceRefused
 from poc.mapping.look_ups import read_look_up_files
 from poc.pipeline.levels import HIGHEST_LEVEL
@@ -40,6 +41,7 @@ def partner_problems(root: Path, path: Path, partner: Partner, environ: Mapping[
             yield of_secrets[-1]
     if endpoint.folder is not None and not (root / endpoint.folder).is_dir():
         yield f"{path}: endpoint.folder: {root / endpoint.folder}: no such folder; create it, or correct its name"
+    yield from key_problems(root, path, partner, environ)
     for feed_id, feed in partner.feed.items():
         of_feed = list(feed_problems(root, feed))
         if not of_feed and not of_secrets:
@@ -47,6 +49,15 @@ def partner_problems(root: Path, path: Path, partner: Partner, environ: Mapping[
         of_feed += monolith_problems(root, feed, environ)
         of_feed += pickup_problems(root, feed, environ)
         yield from (f"{path}: feed.{feed_id}: {problem}" for problem in of_feed)
+
+
+def key_problems(root: Path, path: Path, partner: Partner, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with the keys by which receipts are signed, and requests that hand in files."""
+    for table, settings in (("receipts", partner.receipts), ("intake", partner.intake)):
+        try:
+            load_keys(() if settings is None else settings.keys, environ, root)
+        except BadInput as error:
+            yield f"{path}: {table}.keys: {error}"
 
 
 def feed_problems(root: Path, feed: Feed) -> Iterable[str]:
