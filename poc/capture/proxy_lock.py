@@ -1,10 +1,12 @@
-"""Locks of a partner's capture: one proxy at a time, and one watch."""
+"""Locks of a partner's capture: one proxy at a time, and one watch of the same paths."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import re
+import secrets
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,6 +19,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROXY, WATCH, OTHERS = "proxy.lock", "watch.lock", "others.lock"
+
+#: The folder with a file for each open watch, which is locked and holds its pattern of paths.
+WATCHES = "watches"
+
+#: The most bytes of a pattern.
+MAX_PATTERN_BYTES = 64 * 1024
+
+#: Characters at which the fixed beginning of a pattern ends.
+WILDCARDS = re.compile(r"[*?\[]")
 
 #: Seconds between two looks at something that another process changes.
 LOOK_S = 0.02
@@ -72,17 +83,66 @@ def running_proxy(folder: Path) -> str:
 
 
 @contextmanager
-def sole_watch(folder: Path, partner: str, wait_s: float) -> Iterator[None]:
-    """Hold the only watch of a partner. Raises TryLater where no proxy runs, or another watch stays open."""
+def sole_watch(folder: Path, partner: str, paths: str, wait_s: float) -> Iterator[None]:
+    """Hold the only watch of these paths of a partner; watches of other paths may be open meanwhile.
+
+    Raises TryLater where no proxy runs, or a watch of paths that may be the same stays open.
+    """
     if not running_proxy(folder):
         raise TryLater(f"{partner}: nothing sees what its monolith sends; start `milepost capture {partner}`")
-    fd = open_private(str(folder / WATCH), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    (folder / WATCHES).mkdir(mode=0o700, exist_ok=True)
+    path = folder / WATCHES / secrets.token_hex(8)
+    fd = open_private(str(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
     try:
-        if not wait_until(lambda: try_lock(fd), wait_s):
-            raise TryLater(f"{partner}: another file of it is at its monolith; one at a time can be watched")
+        if not wait_until(lambda: _register(folder, path, fd, paths), wait_s):
+            raise TryLater(
+                f"{partner}: another file of it is at its monolith; only files of feeds whose `paths` in `output` "
+                "begin differently can be watched at the same time"
+            )
         yield
     finally:
+        path.unlink(missing_ok=True)
         os.close(fd)
+
+
+def _register(folder: Path, path: Path, fd: int, paths: str) -> bool:
+    """Enter a watch among the open ones, unless one of them may have the same paths; return whether it was."""
+    guard = open_private(str(folder / WATCH), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+    try:
+        fcntl.flock(guard, fcntl.LOCK_EX)  # it is held for a moment only
+        for other in (folder / WATCHES).iterdir():
+            if other != path and may_overlap(paths, _open_pattern(other)):
+                return False
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        os.pwrite(fd, paths.encode(), 0)
+        return True
+    finally:
+        os.close(guard)
+
+
+def _open_pattern(path: Path) -> str | None:
+    """Return the pattern of an open watch, None for one that has not been entered yet, or whose process died."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        pattern = os.pread(fd, MAX_PATTERN_BYTES, 0).decode()
+        if try_lock(fd):
+            if pattern:  # its process died
+                path.unlink(missing_ok=True)
+            return None
+        return pattern
+    finally:
+        os.close(fd)
+
+
+def may_overlap(paths: str, others: str | None) -> bool:
+    """Return whether a path may match both patterns: not if they begin differently before their first wildcard."""
+    if others is None:
+        return False
+    first, second = (WILDCARDS.split(pattern, maxsplit=1)[0] for pattern in (paths, others))
+    return first.startswith(second) or second.startswith(first)
 
 
 @contextmanager

@@ -79,27 +79,30 @@ def watch_http(
         partner: whose proxy.
         paths: a pattern of the paths of the requests that count, such as `/orders*`.
         body_format: of the bodies; by default, their first bytes decide.
-        wait_s: how long to wait for another watch of the partner, and for requests that are still under way at the end.
+        wait_s: how long to wait for another watch of these paths, and for requests that are still under way at the end.
 
     Raises:
-        TryLater: no proxy of the partner runs, or another watch of it is open.
+        TryLater: no proxy of the partner runs, or a watch of paths that may be the same is open.
     """
     from poc.capture.journal_reader import capture_folder, journal_end, read_requests
     from poc.capture.proxy_lock import has_ended, lost_requests, others_sending, sole_watch
 
     folder = capture_folder(root, partner)
-    with sole_watch(folder, partner, wait_s):
+    with sole_watch(folder, partner, paths, wait_s):
         watch, begin, lost = Watch(), journal_end(folder), lost_requests(folder)
         is_mixed, others = others_sending(folder)
         yield watch
         end = journal_end(folder)
-        has_ended(folder, lambda: all(request.ended for request in read_requests(folder, begin, end)), wait_s)
-        requests = [
-            request
-            for request in read_requests(folder, begin, end)
-            if fnmatch.fnmatchcase(request.path.partition("?")[0], paths)
-        ]
-        watch.sent = summarise(requests, body_format)
+
+        def requests() -> list[CapturedRequest]:
+            return [
+                request
+                for request in read_requests(folder, begin, end)
+                if fnmatch.fnmatchcase(request.path.partition("?")[0], paths)
+            ]
+
+        has_ended(folder, lambda: all(request.ended for request in requests()), wait_s)
+        watch.sent = summarise(requests(), body_format)
         if lost_requests(folder) != lost:
             watch.sent = replace(watch.sent, problem="the proxy could not keep all requests")
         elif paths == EVERY_PATH and (is_mixed or others_sending(folder)[1] != others):

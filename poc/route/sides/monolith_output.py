@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: In the folder of a file: what the monolith sent, and copies of what it wrote.
 SENT, COPIES = "sent.json", "written"
 
-#: Seconds for which another file of the partner is waited for, as one at a time can be watched.
+#: Seconds for which another file is waited for whose requests may have the same paths.
 WATCH_WAIT_S = 10.0
 
 

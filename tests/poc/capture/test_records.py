@@ -50,10 +50,10 @@ def test_only_what_the_partner_took_is_sent_and_a_repeated_body_counts_once(case
     assert (sent.refused, sent.unknown, sent.repeated, sent.maybe_twice) == counts
 
 
-def post(port, body):
+def post(port, body, path="/flights"):
     """Send a body as a monolith does; return the status of the answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("POST", "/flights", body)
+    connection.request("POST", path, body)
     status = connection.getresponse().status
     connection.close()
     return status
@@ -112,3 +112,22 @@ def test_a_folder_gives_the_files_that_are_new_or_changed(tmp_path):
         (out / "new.csv").write_text("a\n3\n")
         (out / "new.txt").write_text("a\n4\n")
     assert sorted(record["a"] for record in watch.sent.records()) == ["22", "3"]
+
+
+def test_watches_of_other_paths_are_open_side_by_side(scripted, start_proxy, tmp_path):
+    """Each sees its own requests; one whose paths may be the same waits, unless the process of the other died."""
+    proxy = start_proxy(scripted(["read", ANSWER % 200, "read", ANSWER % 200]).port)
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "capture").symlink_to(proxy.folder.parent)
+    name = proxy.folder.name
+    with watch_http(tmp_path, name, paths="/orders*") as orders:
+        with watch_http(tmp_path, name, paths="/order-lines/*", wait_s=0) as lines:
+            post(proxy.port, b'{"n":1}', "/orders/1")
+            post(proxy.port, b'{"n":2}', "/order-lines/1")
+        with pytest.raises(TryLater, match="begin differently"), watch_http(tmp_path, name, paths="/or*", wait_s=0):
+            pass
+    for watch, number in ((orders, "1"), (lines, "2")):
+        assert [record["n"] for record in watch.sent.records()] == [number]
+    (proxy.folder / "watches/0123").write_text("/orders*")
+    with watch_http(tmp_path, name, paths="/orders*", wait_s=0):
+        assert len(list((proxy.folder / "watches").iterdir())) == 1
