@@ -44,7 +44,7 @@ class Destination(Strict):
         default=None,
         pattern=r"^([Hh][Tt][Tt][Pp][Ss]?|sftp|s3)://(\[[0-9A-Fa-f:.]+\]|[^\s/@?#:\[\]]+)(:[0-9]+)?(/[^\s?#@]*)?$",
         description="The address that requests are posted to, up to `path`: `https://HOST/...`. Or that of a place "
-        "which gets whole files, as a `folder` does: `sftp://HOST/FOLDER`. No user, password or query.",
+        "which gets whole files, as a `folder` does: `sftp://HOST/FOLDER`, `s3://BUCKET/PREFIX`. No user, password or query.",
     )
     path: str = Field(
         default="{feed}",
@@ -143,8 +143,8 @@ class PlaceConfig(PlaceAccess):
     url: str = Field(
         min_length=1,
         pattern=r"^[^\x00-\x1f?#@]+$",
-        description="`sftp://HOST/FOLDER`, or the path of a folder, relative to the workspace. It has no user and "
-        "no password.",
+        description="`sftp://HOST/FOLDER`, `s3://BUCKET/PREFIX`, `https://HOST/PATH` (to pull only), or the path of a "
+        "folder, relative to the workspace. It has no user, password or query.",
     )
     timeout_s: float = Field(
         default=30.0,
