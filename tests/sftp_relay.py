@@ -2,7 +2,8 @@
 
     sftp_relay.py FAULTS SFTP_SERVER
 
-FAULTS is a file with one fault a line; a session takes the first line away as it begins.
+FAULTS is a file with one fault a line. A fault is taken from it as it befalls a session: `before-rename` and
+`after-rename` at a rename, `write N` after N bytes of writes.
 """
 
 import fcntl
@@ -15,12 +16,14 @@ import threading
 WRITE, RENAME, EXTENDED = 6, 18, 200
 
 
-def take_fault(path):
-    """The fault of this session, taken from the file; empty for none."""
+def next_fault(path, *kinds, take=True):
+    """The first fault of the file if it is of one of these kinds, else empty; it is taken from the file."""
     with open(path, "r+", encoding="ascii") as file:  # noqa: PTH123 (started without site packages, it stays small)
         fcntl.flock(file, fcntl.LOCK_EX)
         fault, *rest = file.read().splitlines() or [""]
-        if fault:
+        if fault.split(" ")[0] not in kinds:
+            return ""
+        if take:
             file.seek(0)
             file.truncate()
             file.write("".join(f"{line}\n" for line in rest))
@@ -42,8 +45,9 @@ def is_rename(packet):
 
 def main():
     """Pass packets on in both directions until the fault, or the end."""
-    fault, _, number = take_fault(sys.argv[1]).partition(" ")
-    left = int(number) if number else 0
+    faults = sys.argv[1]
+    cut = next_fault(faults, "write", take=False)
+    left = int(cut.split(" ")[1]) if cut else 0
     server = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     lost_id = []
 
@@ -57,13 +61,16 @@ def main():
 
     threading.Thread(target=answer, daemon=True).start()
     for packet in packets(sys.stdin.buffer):
-        if fault.endswith("rename") and is_rename(packet):
+        if is_rename(packet):
+            fault = next_fault(faults, "before-rename", "after-rename")
             if fault == "before-rename":
                 os._exit(1)
-            lost_id.append(packet[5:9])
-        if fault == "write" and packet[4] == WRITE:
+            if fault == "after-rename":
+                lost_id.append(packet[5:9])
+        if cut and packet[4] == WRITE:
             left -= len(packet)
             if left < 0:
+                next_fault(faults, "write")
                 os._exit(1)
         server.stdin.write(packet)
         server.stdin.flush()

@@ -32,7 +32,7 @@ KbdInteractiveAuthentication no
 PermitRootLogin yes
 LogLevel ERROR
 MaxStartups 100
-Subsystem sftp {python} -IS {relay} {faults} {sftp}
+Subsystem sftp {sftp}
 """
 
 
@@ -60,7 +60,7 @@ class SftpServer:
         }
 
     def cut(self, *faults):
-        """Let sessions end: `before-rename`, `after-rename` (its answer is lost), `write N` after N bytes, or `none`.
+        """Let sessions end: `before-rename`, `after-rename` (its answer is lost), or `write N` after N bytes.
 
         Each fault befalls one session, in this order.
         """
@@ -83,10 +83,10 @@ def free_port():
 
 
 @contextmanager
-def running_sftp_server(folder, files=None):
-    """A server whose keys and files are in a folder, until the block ends."""
+def running_sftp_server(folder, *, has_faults=True):
+    """A server whose keys and files are in a folder, until the block ends; without faults, no relay slows it."""
     folder = Path(folder)
-    files = Path(files or folder / "files")
+    files = folder / "files"
     files.mkdir(exist_ok=True)
     port = free_port()
     for name in ("host_key", "user_key"):
@@ -95,11 +95,8 @@ def running_sftp_server(folder, files=None):
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}")
     (folder / "faults").write_text("")
     settings = folder / "sshd_config"
-    settings.write_text(
-        CONFIGURATION.format(
-            port=port, folder=folder, python=sys.executable, relay=RELAY, faults=folder / "faults", sftp=SFTP
-        )
-    )
+    sftp = f"{sys.executable} -IS {RELAY} {folder}/faults {SFTP}" if has_faults else SFTP
+    settings.write_text(CONFIGURATION.format(port=port, folder=folder, sftp=sftp))
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
     with (folder / "sshd.log").open("wb") as log:

@@ -91,7 +91,10 @@ class SftpSession:
         had_idled = self.is_connected
         started = time.monotonic()
         try:
-            return self._runner.run(self._within(step, limit_s))
+            # the runner's handler of SIGINT writes the text of what its task returns, even of megabytes
+            results: list[T] = []
+            self._runner.run(self._within(step, limit_s, results.append))
+            return results[0]
         except FAILURES as error:
             failure = step_failure(self.address, error, limit_s)
             if isinstance(failure, PlaceRefused) or failure.code not in BROKEN:
@@ -121,11 +124,13 @@ class SftpSession:
         finally:
             runner.close()
 
-    async def _within(self, step: Callable[[asyncssh.SFTPClient], Awaitable[T]], limit_s: float) -> T:
+    async def _within(
+        self, step: Callable[[asyncssh.SFTPClient], Awaitable[T]], limit_s: float, give: Callable[[T], None]
+    ) -> None:
         async with asyncio.timeout(limit_s):
             if self._client is None:
                 self._connection, self._client = await connect(self._access)
-            return await step(self._client)
+            give(await step(self._client))
 
     def _cut(self) -> None:
         """Cut the connection; the next step makes a new one."""

@@ -72,7 +72,7 @@ def test_a_complete_part_is_only_renamed(prepared, ledger, good_csv, tmp_path, s
 
 def test_a_lost_rename_is_no_second_delivery(prepared, ledger, good_csv, tmp_path, sftp):
     """Where the answer to the rename is lost, the exchange is done; where the rename is, a later attempt does it."""
-    sftp.cut("after-rename", "none", "before-rename")
+    sftp.cut("after-rename", "before-rename")
     assert exchange(prepared, good_csv(tmp_path / "a.csv", 5), NOW, ledger).outcome == "done"
     second = exchange(prepared, good_csv(tmp_path / "b.csv", 7), NOW, ledger)
     assert (second.outcome, second.error_type) == ("due", "connection")
