@@ -44,7 +44,8 @@ class Destination(Strict):
         default=None,
         pattern=r"^([Hh][Tt][Tt][Pp][Ss]?|sftp|s3)://(\[[0-9A-Fa-f:.]+\]|[^\s/@?#:\[\]]+)(:[0-9]+)?(/[^\s?#@]*)?$",
         description="The address that requests are posted to, up to `path`: `https://HOST/...`. Or that of a place "
-        "which gets whole files, as a `folder` does: `sftp://HOST/FOLDER`, `s3://BUCKET/PREFIX`. No user, password or query.",
+        "which gets whole files, as a `folder` does: `sftp://HOST/FOLDER`, `s3://BUCKET/PREFIX`. No user, password or "
+        "query.",
     )
     path: str = Field(
         default="{feed}",
