@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSResponse
@@ -67,31 +67,38 @@ class S3Client:
         self._timeout_s = settings.timeout_s
         self._until_s = 0.0
         self._web = WebClient(self.address, TlsFiles(root / settings.ca_file if settings.ca_file else None))
+        names = ("access_key_id", "secret_access_key", "session_token")
+        self._keys = {name: resolve_secret(text, environ, root) for name in names if (text := getattr(settings, name))}
+        self._region = settings.region or (
+            "us-east-1" if settings.endpoint_url else None
+        )  # such servers mostly have none
+        self._endpoint_url = settings.endpoint_url or None
+        self._server = settings.endpoint_url or "Amazon S3"
+
+    @cached_property
+    def _client(self) -> Any:
+        """The client of botocore, which looks for credentials as it is made. Raises PlaceRefused, PlaceUnavailable."""
         session = Session()
         session.register_component("data_loader", shared_loader())
-        if settings.access_key_id:
+        if self._keys:
             names = ("access_key_id", "secret_access_key", "session_token")
-            texts = [getattr(settings, name) for name in names]
-            keys = [resolve_secret(text, environ, root).reveal() if text else None for text in texts]
-            session.set_credentials(*keys)
-        region = settings.region or (
-            "us-east-1" if settings.endpoint_url else None
-        )  # such servers mostly have no regions
-        self._server = settings.endpoint_url or "Amazon S3"
+            session.set_credentials(*(self._keys[name].reveal() if name in self._keys else None for name in names))
         config = Config(
             signature_version="s3v4",
-            s3={"addressing_style": "path" if settings.endpoint_url else "auto", "payload_signing_enabled": True},
+            s3={"addressing_style": "path" if self._endpoint_url else "auto", "payload_signing_enabled": True},
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+            ignore_configured_endpoint_urls=True,
         )
         try:
-            self._client: Any = session.create_client(
-                "s3", region_name=region, endpoint_url=settings.endpoint_url or None, config=config
+            client = session.create_client(
+                "s3", region_name=self._region, endpoint_url=self._endpoint_url, config=config
             )
         except (BotoCoreError, ValueError) as error:
             raise self._refused(error) from None
-        self._client.meta.events.register("before-send.s3", self._send)
+        client.meta.events.register("before-send.s3", self._send)
+        return client
 
     def start(self, size_bytes: int = 0) -> None:
         """Begin a verb that transfers so many bytes: all its requests end at one deadline."""

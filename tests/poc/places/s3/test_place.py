@@ -130,6 +130,23 @@ def test_a_bucket_that_does_not_exist_is_named(s3_bucket):
     assert str(refusal.value) == f"s3://no-such-bucket/out: {s3_bucket.endpoint_url} has no bucket no-such-bucket"
 
 
+def test_credentials_are_found_as_amazons_own_tools_find_them(s3_bucket, monkeypatch, tmp_path):
+    """Without keys in the settings: variables, files, roles. Where there are none, the error says what to set."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    config = PlaceConfig(url=f"s3://{s3_bucket.name}", endpoint_url=s3_bucket.endpoint_url)
+    with open_place(config, {}, Path()) as place, pytest.raises(PlaceRefused, match="no credentials") as refusal:
+        place.look()
+    assert refusal.value.code == "sign-in"
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with open_place(config, {}, Path()) as place:
+        assert place.look() == []
+
+
 class Answers(BaseHTTPRequestHandler):
     """Gives each request the next of the answers: a status, headers and a body; None hangs until the server ends."""
 
