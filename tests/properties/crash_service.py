@@ -2,12 +2,12 @@
 
 import json
 import shutil
-import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from os import utime
 
 import pytest
+import sqlalchemy as sa
 
 from metrics.events import SpoolRecorder
 from poc.config.workspace import load_workspace
@@ -17,6 +17,7 @@ from poc.exchanges.exchange import resume
 from poc.ledger.lookup import find_by_prefix
 from poc.ledger.opening import open_ledger
 from poc.ledger.queries import exchange_totals, unfinished_exchanges
+from poc.ledger.schema import EXCHANGE, PARCEL
 from poc.pipeline.prepared_feed import prepare_feed
 from poc.quarantine.archived_file import find_archived_file
 from poc.quarantine.replay import replay
@@ -61,9 +62,10 @@ class Service:
         level: the service level.
         partners: by name, whether it honours keys and whether it is sent to early; `folder` gets whole files.
         at_once: settings of each endpoint that send more at once.
+        ledger: the URL of its ledger; SQLite without one.
     """
 
-    def __init__(self, root, kill_switch, faulty_partners, level, partners, at_once=""):
+    def __init__(self, root, kill_switch, faulty_partners, level, partners, at_once="", ledger=""):
         self.kill_switch = kill_switch
         base, self.partners = faulty_partners({name: keys for name, (keys, _) in partners.items()})
         self.root, self.level, self.now = root, level, START
@@ -72,7 +74,8 @@ class Service:
         for folder in ("partners", "contracts", "delivered"):
             (root / folder).mkdir(parents=True)
         work = f"[work]\nslots = 4\nquantum_files = {1 if level < 5 else 3}\n"
-        (root / "milepost.toml").write_text(f'schema = 1\nname = "sequences"\n{work}')
+        place = f'ledger = "{ledger}"\n' if ledger else ""
+        (root / "milepost.toml").write_text(f'schema = 1\nname = "sequences"\n{place}{work}')
         (root / "contracts" / "rows.json").write_text(json.dumps(CONTRACT))
         for name, (keys, early) in partners.items():
             self.inboxes[name].mkdir(parents=True)
@@ -116,7 +119,7 @@ class Service:
 
     def totals(self, partner):
         """Return the accounts of a partner's exchanges."""
-        with closing(open_ledger(self.root / "var" / "ledger.db")) as ledger:
+        with closing(open_ledger(load_workspace(self.root).ledger)) as ledger:
             return [row for row in exchange_totals(ledger) if row["partner"] == partner]
 
     def delivered(self, partner):
@@ -184,11 +187,10 @@ class Service:
 
     def unconfirmed(self, partner):
         """Return the ids in unconfirmed requests to a partner."""
-        with closing(sqlite3.connect(self.root / "var" / "ledger.db")) as ledger:
-            of_partner = "JOIN exchange ON exchange.id = exchange_id WHERE partner = ?"
-            found = ledger.execute(
-                f"SELECT parcel.file, body, start_byte, parcel.size_bytes FROM parcel {of_partner}", [partner]
-            ).fetchall()
+        columns = (PARCEL.c.file, PARCEL.c.body, PARCEL.c.start_byte, PARCEL.c.size_bytes)
+        query = sa.select(*columns).join(EXCHANGE, EXCHANGE.c.id == PARCEL.c.exchange_id)
+        with closing(open_ledger(load_workspace(self.root).ledger)) as ledger:
+            found = ledger.connection.execute(query.where(EXCHANGE.c.partner == partner)).all()
         bodies = [
             body if start is None else (self.root / "var/outbox" / file).read_bytes()[start : start + size]
             for file, body, start, size in found
@@ -216,8 +218,8 @@ def make_service(kill_switch, faulty_partners):
     """
     made: list[Service] = []
 
-    def make(root, level, partners, at_once=""):
-        made[:] = [Service(root, kill_switch, faulty_partners, level, partners, at_once)]
+    def make(root, level, partners, at_once="", ledger=""):
+        made[:] = [Service(root, kill_switch, faulty_partners, level, partners, at_once, ledger)]
         return made[0]
 
     post = HttpEndpoint.post

@@ -131,3 +131,32 @@ def test_four_lanes_lose_nothing_and_send_nothing_twice(make_service, files, act
             outcomes = {row["outcome"] for row in service.totals(name)}
             assert outcomes <= ({"done"} if keys else {"done", "ambiguous", "failed"}), name
         assert [path for path in service.files_left() if path.parent.name != "outbox"] == []
+
+
+@example(**SENT_AND_DEAD, keys=True)
+@example(**SENT_TWICE_AND_DEAD, keys=False)
+@settings(max_examples=10, **BUDGET)
+@given(
+    files=st.lists(FILE, min_size=1, max_size=3),
+    actions=st.lists(ACTION, min_size=1, max_size=4),
+    levels=LEVELS,
+    inline_bytes=st.sampled_from([50, 1 << 20]),
+    keys=st.booleans(),
+)
+def test_a_ledger_in_postgresql_loses_nothing_and_sends_nothing_twice(
+    make_service, postgres, files, actions, levels, inline_bytes, keys
+):
+    """As in SQLite: the open transactions of a killed program leave nothing behind."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("poc.delivery.outbox.INLINE_BYTES", inline_bytes)
+        url = postgres.new_ledger(Path(folder)).url
+        service = make_service(Path(folder) / "w", levels[0], {"UA": (keys, False)}, ledger=url)
+        service.live(files, actions)
+        service.recover(levels[1])
+        held = service.delivered("UA")
+        due = {number * 1000 + row for number, (rows, _) in enumerate(files, 1) for row in range(1, rows + 1)}
+        assert len(held) == len(set(held))
+        assert set(held) <= due
+        assert due - set(held) <= (set() if keys else service.unconfirmed("UA"))
+        outcomes = {row["outcome"] for row in service.totals("UA")}
+        assert outcomes <= ({"done"} if keys else {"done", "ambiguous", "failed"})

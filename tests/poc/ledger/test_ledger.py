@@ -2,6 +2,8 @@
 
 import fcntl
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
@@ -212,3 +214,16 @@ def test_an_older_release_that_works_on_takes_no_lease_of_a_ledger_that_is_upgra
     older.close()
     assert ledger.connection.exec_driver_sql(take).rowcount == 1
     ledger.close()
+
+
+def test_a_ledger_in_sqlite_loads_nothing_of_another_database(path):
+    """The packages of the extra are imported where the settings ask for them."""
+    code = (
+        "import sys; from pathlib import Path; from poc.ledger.opening import open_ledger\n"
+        "from poc.alerts.read_ledger import open_ledger_read_only\n"
+        "open_ledger(Path(sys.argv[1])).close(); open_ledger_read_only(Path(sys.argv[1])).close()\n"
+        "other = {'psycopg', 'alembic', 'sqlalchemy.dialects.postgresql', 'poc.ledger.postgres'}\n"
+        "print(sorted(other & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
