@@ -1,4 +1,4 @@
-"""Alerts of partners that are down or wait for a person's release, places from which files are fetched, and receipts."""
+"""Alerts of partners that are down or wait for a release, of places from which files come, and of receipts."""
 
 from __future__ import annotations
 
