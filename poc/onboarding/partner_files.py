@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 PARTNER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
+#: The tables whose keys can be given by an option.
+SET_TABLES = ("endpoint", "pickup", "feed", "receipts", "intake")
+
 #: What a setting is for, where a reader of the file would ask.
 COMMENTS = {
     "honours_keys": "true only if the partner recognises a repeated Idempotency-Key",
@@ -30,11 +33,12 @@ COMMENTS = {
 
 @dataclass(frozen=True, slots=True)
 class NewPartner:
-    """A partner to be: its id and name, its endpoint, and the text of its feed."""
+    """A partner to be: its id and name, its endpoint, further tables, and the text of its feed."""
 
     id: str
     name: str
     endpoint: Mapping[str, Any]
+    tables: Mapping[str, Mapping[str, Any]]
     feed_text: str
 
     def text(self) -> str:
@@ -43,6 +47,8 @@ class NewPartner:
         for key, value in self.endpoint.items():
             comment = f"  # {COMMENTS[key]}" if key in COMMENTS else ""
             head.append(f"{toml_key(key)} = {toml_value(value)}{comment}")
+        for table, settings in self.tables.items():
+            head += ["", f"[{table}]", *(f"{toml_key(key)} = {toml_value(value)}" for key, value in settings.items())]
         return "\n".join(head) + f"\n\n{self.feed_text}"
 
 
@@ -97,8 +103,8 @@ def parse_settings(pairs: Iterable[str], table: str) -> dict[str, Any]:
     for pair in pairs:
         key, sign, text = pair.partition("=")
         name, dot, inner = key.strip().partition(".")
-        if not sign or not dot or name not in {"endpoint", "pickup", "feed"}:
-            raise BadInput(f"--set {pair!r} must be endpoint.KEY=VALUE, pickup.KEY=VALUE or feed.KEY=VALUE")
+        if not sign or not dot or name not in SET_TABLES:
+            raise BadInput(f"--set {pair!r} must be TABLE.KEY=VALUE; tables: {', '.join(SET_TABLES)}")
         if name != table:
             continue
         try:
@@ -106,6 +112,18 @@ def parse_settings(pairs: Iterable[str], table: str) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             settings[inner] = text
     return settings
+
+
+def partner_tables(partner: str, pairs: Iterable[str], *, receipts: bool, intake: bool) -> dict[str, dict[str, Any]]:
+    """Return the tables `[receipts]` and `[intake]`, as far as a partner has them. Raises BadInput."""
+    pairs = list(pairs)
+    given = {table: parse_settings(pairs, table) for table in ("receipts", "intake")}
+    tables: dict[str, dict[str, Any]] = {}
+    if receipts or given["receipts"]:
+        tables["receipts"] = {"keys": [f"${{file:secrets/{partner}.receipts}}"], **given["receipts"]}
+    if intake or given["intake"]:
+        tables["intake"] = given["intake"]
+    return tables
 
 
 def contract_feed(root: Path, contract: str, feed: str, settings: Mapping[str, Any]) -> str:

@@ -33,12 +33,17 @@ if TYPE_CHECKING:
 @click.option("--folder", default="", help="Where the partner takes deliveries: an existing folder.")
 @click.option("--honours-keys", is_flag=True, help="The partner recognises a repeated Idempotency-Key.")
 @click.option("--pickup", default="", help="The address from which files are fetched, such as sftp://HOST/FOLDER.")
+@click.option("--intake", is_flag=True, help="The partner hands its files in by POST /in/ID/FEED.")
+@click.option(
+    "--receipts", is_flag=True, help="The partner gets a receipt of each file, signed by secrets/ID.receipts."
+)
 @click.option(
     "--set",
     "pairs",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A further setting, such as pickup.user=acme, endpoint.timeout_s=30 or feed.settle_s=0. May be repeated.",
+    help="A further setting, such as pickup.user=acme, endpoint.timeout_s=30 or feed.settle_s=0; also of the "
+    "tables receipts and intake. May be repeated.",
 )
 @sample_options
 @AS_JSON
@@ -83,7 +88,10 @@ def add(ctx: click.Context, /, partner: str, as_json: bool, **options: Any) -> N
         proposal = inferred.proposal
         feed, contract_name, schema_text = proposal.feed_id, proposal.contract, proposal.schema_text()
         feed_text = proposal.feed_text(more)
-    new = partner_files.NewPartner(partner, options["name"] or partner, endpoint, feed_text)
+    tables = partner_files.partner_tables(
+        partner, options["pairs"], receipts=options["receipts"], intake=options["intake"]
+    )
+    new = partner_files.NewPartner(partner, options["name"] or partner, endpoint, tables, feed_text)
     partner_files.check_partner(path, new.text())
     if inferred is not None and not as_json:
         for line in report_lines(sample, inferred):
@@ -94,12 +102,13 @@ def add(ctx: click.Context, /, partner: str, as_json: bool, **options: Any) -> N
     partner_files.write_files(path, new.text(), contract_path, schema_text)
     context.workspace.inbox(partner, feed).mkdir(parents=True, exist_ok=True)
     problems = problems_of(root, path, contract_path)
+    has_place = bool(options["pickup"] or (options["url"] and not options["url"].startswith("http")))
     written = [str(each) for each in (path, contract_path) if each is not None]
     if as_json:
         trial = None if inferred is None else inferred.as_dict()
         echo_json({"partner": partner, "feed": feed, "written": written, "problems": problems, "sample": trial})
     else:
-        for line in done_lines(root, f"{partner}/{feed}", written, problems, sample):
+        for line in done_lines(root, f"{partner}/{feed}", written, problems, sample, has_place=has_place):
             print_line(line)
     ctx.exit(3 if problems or (inferred is not None and not inferred.trial.is_accepted) else 0)
 
@@ -163,7 +172,9 @@ def problems_of(root: Path, path: Path, contract: Path | None) -> list[str]:
     return [problem for problem in find_problems(root, os.environ) if any(name in problem for name in names)]
 
 
-def done_lines(root: Path, feed: str, written: list[str], problems: list[str], sample: Path | None) -> list[str]:
+def done_lines(
+    root: Path, feed: str, written: list[str], problems: list[str], sample: Path | None, *, has_place: bool
+) -> list[str]:
     """Return what was written, what is still missing, and what to do next."""
     lines = [f"Written: {', '.join(written)}"]
     if problems:
@@ -171,6 +182,8 @@ def done_lines(root: Path, feed: str, written: list[str], problems: list[str], s
     lines.append("Next:")
     if sample is not None:
         lines.append(f"  milepost -w {root} try {feed} {sample}")
+    if has_place:
+        lines.append(f"  milepost -w {root} places check {feed.partition('/')[0]}")
     lines.append(f"  milepost -w {root} validate --online")
     lines.append(f"  milepost -w {root} run {feed}   # files arrive in var/inbox/{feed}")
     return lines

@@ -53,9 +53,10 @@ def test_what_a_place_needs_is_named_after_the_files_are_written(shop):
     """A pick-up by SFTP gets references to its key and known hosts; that they are missing ends with code 3."""
     cli, sample = shop
     add = ("partner", "add", "ACME", "--from-file", sample, "--folder", "out", "--pickup", "sftp://files.example/out")
-    values = cli.json(*add, "--set", "pickup.user=shop", code=3)
+    values = cli.json(*add, "--set", "pickup.user=shop", "--receipts", "--intake", code=3)
     assert any("ACME.known_hosts" in problem or "ACME.key" in problem for problem in values["problems"])
     text = (cli.root / "partners/ACME.toml").read_text()
+    assert '[receipts]\nkeys = ["${file:secrets/ACME.receipts}"]\n\n[intake]\n\n[feed.orders]' in text
     assert 'url = "sftp://files.example/out", user = "shop", key = "${file:secrets/ACME.key}"' in text
 
 
