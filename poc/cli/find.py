@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 
     from poc.cli.console import CliContext
 
+#: What is said of a file that the monolith has, by the state of its command.
+BY_MONOLITH = {
+    "given": "waits for the monolith",
+    "begun": "is at the monolith; or its command was interrupted",
+    "done": "sent by the monolith, not by the service",
+    "failed": "the monolith failed; it is tried again",
+    "ambiguous": "the monolith was killed; see `milepost route show`",
+    "given_up": "given up; the monolith does not send it any more",
+}
+
 
 @click.command()
 @click.argument("text", metavar="NAME|HASH|EXCHANGE")
@@ -39,22 +49,38 @@ def find(context: CliContext, text: str, as_json: bool) -> None:
     ledger = open_used_ledger(workspace.ledger)
     with closing(ledger) if ledger is not None else nullcontext():
         result = search_files(workspace, ledger, text)
-    if not result.exchanges and not result.files:
+    if not (result.exchanges or result.files or result.by_monolith):
         raise BadInput(
             f"{text!r} is neither a file in var/inbox, var/archive or var/refused, nor the name, the sha256 or the id "
             "of an exchange"
         )
     if as_json:
-        echo_json({"exchanges": result.exchanges, "files": result.files, "more": result.more})
+        by_monolith = {"by_monolith": result.by_monolith} if result.by_monolith else {}
+        echo_json({"exchanges": result.exchanges, "files": result.files, "more": result.more, **by_monolith})
         return
     for row in result.exchanges:
         for line in exchange_lines(row):
+            print_line(line)
+    for row in result.by_monolith:
+        for line in monolith_lines(row):
             print_line(line)
     for file in result.files:
         about = "waits" if file["place"] == "inbox" else "belongs to no exchange found here"
         print_line(f"{file['path']}: {about}, sha256 {file['sha256']}")
     if result.more:
         print_line(f"... only the newest {MAX_EXCHANGES} exchanges are shown; give more of the name")
+
+
+def monolith_lines(row: dict[str, Any]) -> Iterator[str]:
+    """Yield a file that the monolith has for real as lines of text."""
+    yield f"{row['partner']}/{row['feed']} {row['file']}: {BY_MONOLITH[row['state']]}"
+    ended = f"; ended {format_utc(row['ended_at_us'])}" if row["ended_at_us"] else ""
+    yield f"  attempt {row['attempt']} of its command; given {format_utc(row['given_at_us'])}{ended}"
+    yield f"  sha256 {row['sha256']}, {row['size_bytes']:,} bytes"
+    if row["note"]:
+        yield f"  {row['note']}"
+    for file in row["files"]:
+        yield f"  {file['place']}: {file['path']}"
 
 
 def exchange_lines(row: dict[str, Any]) -> Iterator[str]:

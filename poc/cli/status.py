@@ -73,11 +73,7 @@ def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
     yield from held_lines(state["held_files"], workspace)
     for path in state["strays"]:
         yield f"{why_unclaimed(workspace, Path(path))}: {path}"
-    if not state["exchanges"]:
-        yield "No exchange yet."
-    for row in state["exchanges"]:
-        rows = {name: row[name] for name in row if name not in {"partner", "feed", "outcome", "exchanges"}}
-        yield f"{row['partner']}/{row['feed']}: {row['exchanges']} {outcome_line(row['outcome'], rows)}"
+    yield from total_lines(state["exchanges"], state.get("by_monolith", []))
     if any(row["outcome"] == "refused" for row in state["troubles"]):
         folder = workspace.root / "var" / "refused"
         yield f"Refused files are in {folder}; correct them and hand them in again, or `milepost refused discard` them."
@@ -91,6 +87,17 @@ def format_state(state: dict[str, Any], workspace: Workspace) -> Iterator[str]:
     yield from notification_lines(state["notifications"])
     yield from filter(None, [state.get("digest")])
     yield from alert_lines(state["alerts"])
+
+
+def total_lines(exchanges: list[dict[str, Any]], by_monolith: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the exchanges by outcome, and how many files a monolith has instead of the service."""
+    if not exchanges and not by_monolith:
+        yield "No exchange yet."
+    for row in exchanges:
+        rows = {name: row[name] for name in row if name not in {"partner", "feed", "outcome", "exchanges"}}
+        yield f"{row['partner']}/{row['feed']}: {row['exchanges']} {outcome_line(row['outcome'], rows)}"
+    for row in by_monolith:
+        yield f"{row['partner']}/{row['feed']}: {row['files']} file(s) at the monolith, not the service: {row['state']}"
 
 
 def redelivery_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -161,7 +168,13 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
 
     from poc.alerts.open_alerts import read_open_alerts
     from poc.ledger.opening import open_used_ledger
-    from poc.ledger.queries import exchange_totals, quarantined_exchanges, redeliveries, unfinished_exchanges
+    from poc.ledger.queries import (
+        exchange_totals,
+        monolith_totals,
+        quarantined_exchanges,
+        redeliveries,
+        unfinished_exchanges,
+    )
     from poc.maintenance.held_files import held_files
     from poc.notify.notification_store import failing_targets
     from poc.retries.partner_state import breaker_states
@@ -198,6 +211,8 @@ def collect_state(workspace: Workspace, now: Any) -> dict[str, Any]:
         with closing(used_ledger) as ledger:
             state["exchanges"], state["troubles"] = exchange_totals(ledger), unfinished_exchanges(ledger)
             state["quarantine"], state["redeliveries"] = quarantined_exchanges(ledger), redeliveries(ledger)
+            if by_monolith := monolith_totals(ledger):
+                state["by_monolith"] = by_monolith
             now_us = int(now.timestamp() * 1_000_000)
             state["notifications"] = failing_targets(ledger, now_us - NOTIFIED_DAYS * 86_400_000_000)
             state["breakers"] = breaker_states(ledger, workspace.partners, now_us)

@@ -14,6 +14,7 @@ from poc.errors import BadInput
 from poc.ledger.exchange_record import COUNT_COLUMNS
 from poc.ledger.queries import redelivery_notes
 from poc.ledger.schema import ASIDE, EXCHANGE, PARCEL
+from poc.ledger.tables.route import FILE_SENDER
 from poc.transports.source_file import open_regular, sha256_hex
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ NAMES = (
     "closed_at_us", "due_at_us",
 )  # fmt: skip
 
+SENDER_NAMES = (
+    "partner", "feed", "file", "sha256", "size_bytes", "state", "attempt", "given_at_us", "ended_at_us", "exit_code",
+    "note",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
@@ -47,11 +53,14 @@ class SearchResult:
 
     Each exchange has its counts of `rows`, its `files` (place and path), the unconfirmed `requests` and the rows in
     `quarantine` by state, and the note on its `redelivery`. `more`: there are more exchanges than these.
+    `by_monolith` are files that a feed's monolith has for real, newest first, each with the `state` of its command and
+    its `files`; the service has no exchange of them.
     """
 
     exchanges: list[dict[str, Any]]
     files: list[dict[str, Any]]
     more: bool
+    by_monolith: list[dict[str, Any]]
 
 
 def search_files(workspace: Workspace, ledger: Ledger | None, text: str) -> SearchResult:
@@ -66,8 +75,9 @@ def search_files(workspace: Workspace, ledger: Ledger | None, text: str) -> Sear
     named = {path: digest for path, digest in named.items() if _is_named(path, text) or digest.startswith(text.lower())}
     digests = sorted({*named.values()})[:MAX_DIGESTS]
     exchanges, more = ([], False) if ledger is None else _exchanges(ledger, text, digests)
+    by_monolith = [] if ledger is None else _files_of_monoliths(ledger, text, digests)
     by_feed = defaultdict(list)
-    for row in exchanges:
+    for row in (*exchanges, *by_monolith):
         by_feed[row["partner"], row["feed"]].append(row)
     files = []
     for place, path in all_files:
@@ -80,7 +90,7 @@ def search_files(workspace: Workspace, ledger: Ledger | None, text: str) -> Sear
             row["files"].append({"place": place, "path": str(path)})
         if path in named and not owners:
             files.append({"place": place, "path": str(path), "sha256": digest})
-    return SearchResult(exchanges, files, more)
+    return SearchResult(exchanges, files, more, by_monolith)
 
 
 def _is_named(path: Path, text: str) -> bool:
@@ -114,6 +124,24 @@ def _exchanges(ledger: Ledger, text: str, digests: Sequence[str]) -> tuple[list[
         row["quarantine"] = {part["state"]: part["rows"] for part in quarantine.get(row["id"], [])}
         row["redelivery"] = notes.get(row["id"], "")
     return rows[:MAX_EXCHANGES], len(rows) > MAX_EXCHANGES
+
+
+def _files_of_monoliths(ledger: Ledger, text: str, digests: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the newest files that a monolith has, with the name or digest, or with one of `digests`."""
+    c = FILE_SENDER.c
+    matches = [c.file == text, ledger.matches_glob(c.file, text), c.sha256.in_(digests)]
+    if HEX_START.fullmatch(text):
+        matches.append(c.sha256.startswith(text.lower(), autoescape=True))
+    query = (
+        sa.select(*(c[name] for name in SENDER_NAMES))
+        .where(c.side == "monolith", sa.or_(*matches))
+        .order_by(c.given_at_us.desc())
+        .limit(MAX_EXCHANGES)
+    )
+    with ledger.reporting_errors():
+        rows = [dict(row) | {"files": []} for row in ledger.connection.execute(query).mappings()]
+        ledger.connection.rollback()
+    return rows
 
 
 def _by_state(

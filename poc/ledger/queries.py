@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from poc.ledger.exchange_record import COUNT_COLUMNS
 from poc.ledger.schema import ASIDE, BREAKER, DECISION, EXCHANGE, PARCEL
+from poc.ledger.tables.route import FILE_SENDER
 from poc.text import format_utc
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ def exchange_totals(ledger: Ledger) -> list[dict[str, Any]]:
     rows = [sa.func.sum(c[name]).label(name.removeprefix("rows_")) for name in (*COUNT_COLUMNS, "rows_repeated")]
     query = sa.select(*place, sa.func.count().label("exchanges"), *rows).group_by(*place).order_by(*place)
     return _read(ledger, query)
+
+
+def monolith_totals(ledger: Ledger) -> list[dict[str, Any]]:
+    """Return the number of files that a monolith has for real, per partner, feed and state of its command."""
+    c = FILE_SENDER.c
+    place = (c.partner, c.feed, c.state)
+    query = sa.select(*place, sa.func.count().label("files")).where(c.side == "monolith")
+    return _read(ledger, query.group_by(*place).order_by(*place))
 
 
 def unfinished_counts(ledger: Ledger) -> list[dict[str, Any]]:

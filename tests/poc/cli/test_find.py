@@ -1,7 +1,12 @@
 """`milepost find`: where a file is, and how each exchange of it ended."""
 
+import json
 import os
 from hashlib import sha256
+from typing import get_args
+
+from poc.cli.find import BY_MONOLITH
+from poc.route.file_senders import SenderState
 
 
 def test_a_file_is_found_in_each_place_that_it_goes_through(make_cli):
@@ -57,3 +62,24 @@ def test_what_is_still_open_of_an_exchange_is_shown(make_cli):
     text = cli.run("find", "sample.csv")
     assert f"outbox: 1 request(s) with 11 row(s), {request['state']}" in text
     assert "quarantine: 1 row(s) held" in text
+
+
+def test_a_file_that_only_the_monolith_sent_says_so(moved):
+    """By name and digest, with its place; `status` counts such files, and each state of the command has words."""
+    file = moved.add("a.csv", 1)
+    digest = sha256(file.read_bytes()).hexdigest()
+    moved.add("fail-b.csv", 2)
+    (moved.root / "fail-fail-b.csv").touch()
+    moved.run()
+    for text in ("a.csv", "a.*", digest[:8]):
+        found = json.loads(moved.command("find", text, "--json").stdout)
+        assert (found["exchanges"], found["files"]) == ([], [])
+        (row,) = found["by_monolith"]
+        assert (row["partner"], row["file"], row["sha256"], row["state"]) == ("UA", "a.csv", digest, "done")
+        assert row["files"] == [{"place": "archive", "path": str(moved.root / "var/archive/UA/flights/a.csv")}]
+    assert "UA/flights a.csv: sent by the monolith, not by the service\n" in moved.command("find", "a.csv").stdout
+    assert "UA/flights fail-b.csv: the monolith failed; " in moved.command("find", "fail-b.csv").stdout
+    status = moved.command("status").stdout
+    assert "UA/flights: 1 file(s) at the monolith, not the service: done\n" in status
+    assert "No exchange yet" not in status
+    assert set(BY_MONOLITH) == set(get_args(SenderState))
