@@ -22,8 +22,9 @@ def serve_practice_partner(context: CliContext, port: int | None) -> int:
 
     keep = context.workspace.root / "var" / "partner"
     if port is None:
-        urls = (urlsplit(settings.endpoint.url or "") for settings in context.workspace.partners.values())
-        port = next((url.port for url in urls if url.hostname == "127.0.0.1" and url.port), PARTNER_PORT)
+        urls = [urlsplit(settings.endpoint.url or "") for settings in context.workspace.partners.values()]
+        ports = (url.port for url in urls if url.scheme == "http" and url.hostname == "127.0.0.1" and url.port)
+        port = next(ports, PARTNER_PORT)
     arguments = [sys.executable, "-m", "poc.practice_partner", "--keep", str(keep), "--port", str(port)]
     child = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, umask=0o077)  # noqa: S603 (our own)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -28,6 +28,10 @@ DeliveryState = Literal["part", "published", "neither"]
 TURNED_AWAY = frozenset({"host-key", "sign-in"})
 
 
+#: Codes of places that deliveries have other words for.
+DELIVERY_CODES = {"timeout": "time-out", "host": "connection", "tls": "certificate"}
+
+
 class FilePart(Protocol):
     """A file being written. Leaving the `with` block before `finish` deletes it."""
 
@@ -195,7 +199,8 @@ def as_delivery(clock_s: Callable[[], float]) -> Iterator[None]:
         yield
     except PlaceUnavailable as error:
         blocked_s = clock_s() - began_s if error.code == "timeout" else 0.0
-        raise DeliveryFailed(error.code, str(error), blocked_s, unknown=error.unknown) from error
+        code = DELIVERY_CODES.get(error.code, error.code)
+        raise DeliveryFailed(code, str(error), blocked_s, unknown=error.unknown) from error
     except PlaceRefused as error:
         kind: Literal["pause", "retry"] = "pause" if error.code in TURNED_AWAY else "retry"
-        raise DeliveryFailed(error.code, str(error), kind=kind) from error
+        raise DeliveryFailed(DELIVERY_CODES.get(error.code, error.code), str(error), kind=kind) from error

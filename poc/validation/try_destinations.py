@@ -5,12 +5,14 @@ from __future__ import annotations
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from poc.credentials.authorized_endpoint import AuthorizedEndpoint
 from poc.errors import BadInput, DeliveryFailed
 from poc.pipeline.levels import HIGHEST_LEVEL
 from poc.pipeline.prepared_feed import prepare_feed
+from poc.places.check import check_place
 from poc.transports.http import HttpEndpoint, new_session
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class TriedDestination:
 
 
 def try_destinations(workspace: Workspace, environ: Mapping[str, str]) -> list[TriedDestination]:
-    """Try the destinations of all feeds, several at once: an address by OPTIONS, a folder by a hidden file."""
+    """Try the destinations of all feeds, several at once: an address by OPTIONS, others by a file of its own."""
     feeds = workspace.select_feeds(None)
     with new_session() as session, ThreadPoolExecutor(AT_ONCE, thread_name_prefix="try") as pool:
         return list(pool.map(lambda feed: try_destination(workspace, feed[0], feed[1], session, environ), feeds))
@@ -54,6 +56,11 @@ def try_destination(
         folder = workspace.root / settings.folder
         return TriedDestination(partner, feed, str(folder), *try_folder(folder))
     place = settings.delivery_url(partner, feed, workspace.get_feed(partner, feed)[1].path)
+    if settings.is_place:
+        at = settings.place(place)
+        finding = check_place(at, environ, workspace.root, datetime.now(UTC), writes=True, creates=True)
+        text = finding.text.removeprefix(f"{place}: ") or "can be written"
+        return TriedDestination(partner, feed, place, text, bool(finding.code))
     try:
         endpoint = prepare_feed(workspace, partner, feed, HIGHEST_LEVEL, session, environ=environ).endpoint
     except BadInput as error:

@@ -35,13 +35,14 @@ def check(tmp_path, sftp):
     for path in (root / "partners").iterdir():
         path.unlink()
 
-    def run(*replaced):
+    def run(*replaced, command=("places", "check", "AA")):
         text = PARTNER.format(url=sftp.url, **sftp.access)
         for old, new in replaced:
             text = text.replace(old, new)
         (root / "partners" / "AA.toml").write_text(text)
-        result = CliRunner().invoke(main, ["--workspace", str(root), "places", "check", "AA", "--json"])
-        return result.exit_code, {row["direction"]: row for row in json.loads(result.stdout)}
+        result = CliRunner().invoke(main, ["--workspace", str(root), *command, "--json"])
+        value = json.loads(result.stdout)
+        return result.exit_code, value if isinstance(value, dict) else {row["direction"]: row for row in value}
 
     return run
 
@@ -69,3 +70,10 @@ def test_what_is_wrong_is_said_with_what_would_be_right(check, replaced, code, a
     row = check(replaced)[1]["delivery"]
     assert row["code"] == code
     assert advice in row["text"]
+
+
+def test_the_validation_tries_a_place_as_a_destination(check, sftp):
+    """`milepost validate --online` writes to the place, and says why it cannot."""
+    assert check(command=("validate", "--online"))[1]["places"][0]["text"] == "can be written"
+    (place,) = check(("sftp://127.0.0.1:", "sftp://127.0.0.2:"), command=("validate", "--online"))[1]["places"]
+    assert (place["is_problem"], "check the port" in place["text"]) == (True, True)
