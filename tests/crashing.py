@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -37,6 +38,13 @@ STEPS = {
     "put away monolith": ("poc.service.route_work", "archive_file"),
     "shadow": ("poc.route.sides.shadow", "exchange"),
     "compare": ("poc.route.sides.comparison", "compare_file"),
+    "fetch": ("poc.pickup.fetch", "copy_to_part"),
+    "note fetched": ("poc.pickup.fetch", "note_fetched"),
+    "name": ("poc.pickup.fetch", "give_name"),
+    "announce": ("poc.pickup.fetch", "announce"),
+    "note placed": ("poc.pickup.fetch", "note_placed"),
+    "take away": ("poc.pickup.afterwards", "take_away"),
+    "note ended": ("poc.pickup.turn", "note_ended"),
 }
 
 
@@ -76,6 +84,12 @@ def main() -> None:
     by = signal.Signals[os.environ.get("MILEPOST_DIE_BY", "SIGKILL")]
     setattr(owner, attribute, dying(getattr(owner, attribute), int(passed), when == "before", by))
     root, now, level = Path(sys.argv[1]), datetime.fromisoformat(sys.argv[2]), int(sys.argv[3])
+    if module.startswith("poc.pickup."):
+        from poc.pickup.once import fetch_once
+
+        list(fetch_once(workspace.load_workspace(root), None, lambda: time.time_ns() // 1000, os.environ, print))
+        print("through")
+        return
     recorder = SpoolRecorder(root / "var" / "spool" / "live")
     for ran in run_inbox(workspace.load_workspace(root), None, level, lambda: now, recorder, "0"):
         if ran.error is not None:

@@ -49,9 +49,13 @@ class PickupCase:
         """Write the partner's file, and read the workspace anew."""
         text = PARTNER.format(url=url, more=more, of_feed=of_feed)
         (self.root / "partners/UA.toml").write_text(text)
+        self.reload()
+        self.pickup = self.workspace.get_feed("UA", "flights")[1].pickup
+
+    def reload(self):
+        """Read the workspace anew."""
         self.workspace = load_workspace(self.root)
         assert not self.workspace.problems
-        self.pickup = self.workspace.get_feed("UA", "flights")[1].pickup
 
     def put(self, name, content):
         """Write a file at the place."""
