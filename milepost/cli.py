@@ -78,7 +78,11 @@ COMMANDS = {
         "places",
         "Check the places that files are taken from and delivered to.",
     ),
-    "pickup": ("poc.cli.connections.pickup", "pickup", "Show what was fetched from partners' places."),
+    "pickup": (
+        "poc.cli.connections.pickup",
+        "pickup",
+        "Show what was fetched from partners' places, and decide what is.",
+    ),
     "receipt": ("poc.cli.connections.receipt", "receipt", "Show what partners are told of their files."),
     "expect": (
         "poc.cli.operations.expect",

@@ -99,7 +99,7 @@ def place_alerts(ledger: Ledger, workspace: Workspace) -> Iterator[Alert]:
         yield Alert(
             kind="place_down", severity="critical", partner=state.partner, feed=state.feed,
             since=datetime.fromtimestamp(state.failing_since_us / 1_000_000, UTC),
-            summary=f"{state.error}; {worked}, and {tries} failed since",
+            summary=state.held or f"{state.error}; {worked}, and {tries} failed since",
             next_step=f"milepost pickup ls {state.partner}/{state.feed}",
         )  # fmt: skip
     stuck: dict[tuple[str, str], list[PickedFile]] = {}

@@ -11,6 +11,7 @@ import shutil
 from contextlib import closing
 from dataclasses import dataclass
 from os import sync
+from time import time_ns
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -168,7 +169,27 @@ def release_and_hold(
             hold = sa.update(PARCEL).where(~by_key, to_send).values(state="ambiguous", note=note, code="restored")
             ambiguous = ledger.connection.execute(hold).rowcount
         ledger.connection.commit()
+    if not nothing_sent:
+        hold_places(ledger, workspace, manifest)
     return repeats, ambiguous
+
+
+def hold_places(ledger: Ledger, workspace: Workspace, manifest: Manifest) -> None:
+    """Hold the places of partners that do not recognise repeats: what lies there may have been exchanged since."""
+    feeds = [key for key in workspace.select_feeds(None) if workspace.get_feed(*key)[1].pickup]
+    feeds = [key for key in feeds if not recognises_repeats(workspace, key[0])]
+    if not feeds:
+        return
+    from poc.pickup.decisions import hold_place
+
+    for partner, feed in feeds:
+        why = (
+            f"nothing is fetched since the restore of the backup of {manifest.made_at}: files that lie at the place "
+            f"may have been exchanged after it. Ask the partner; then `milepost pickup skip {partner}/{feed}`, or "
+            f"`milepost pickup release {partner}/{feed}` to fetch what the ledger does not know"
+        )
+        hold_place(ledger, workspace, partner, feed, why, time_ns() // 1000)
+    ledger.commit()
 
 
 def settle_place(root: Path) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from poc.config.partner import Feed
+    from poc.config.workspace import Workspace
     from poc.places.place import Seen
 
 #: The longest wait before a file that failed is tried again; one that lies further ahead was noted by a wrong clock.
@@ -44,6 +45,19 @@ class PickupRules:
     feed: Feed
     place: str
     settled_us: int
+
+    @classmethod
+    def of(cls, workspace: Workspace, partner: str, feed_id: str) -> PickupRules:
+        """Return the rules of a feed that has a pick-up."""
+        feed = workspace.get_feed(partner, feed_id)[1]
+        assert feed.pickup is not None  # noqa: S101 (the caller takes feeds with a pick-up)
+        return cls(
+            partner=partner,
+            feed_id=feed_id,
+            feed=feed.model_copy(update={"done_file": feed.pickup.done_file}),
+            place=feed.pickup.url,
+            settled_us=int(feed.pickup.settled_s * 1_000_000),
+        )
 
     def announcement(self, name: str) -> str:
         """Return the name of the file that announces a file; empty where files are not announced."""

@@ -67,8 +67,7 @@ class PickedFile:
     sha256: str = ""
     inbox_name: str = ""
     fetched_at_us: int | None = None
-    after: str = ""  #: kept, moved, deleted, gone or replaced
-    note: str = ""
+    after: str = ""  #: kept, moved, deleted, gone, replaced or skipped
     ended_at_us: int | None = None
     failures: int = 0  #: in a row, of its present step
     failing_since_us: int | None = None
@@ -83,7 +82,10 @@ class PickedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceState:
-    """Whether the place of a feed works; `failing_since_us` is None while it does."""
+    """Whether the place of a feed works; `failing_since_us` is None while it does.
+
+    `held` says why nothing is fetched from it before a person has decided, and is empty otherwise.
+    """
 
     partner: str
     feed: str
@@ -92,6 +94,7 @@ class PlaceState:
     failing_since_us: int | None = None
     failures: int = 0
     error: str = ""
+    held: str = ""
 
 
 def files_of_place(ledger: Ledger, partner: str, feed: str, place: str) -> list[PickedFile]:

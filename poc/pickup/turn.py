@@ -100,13 +100,7 @@ class PickupTurn:
         self._now_us = now_us
         self._keep_going = keep_going
         self._inbox = FeedInbox(workspace.inbox(partner, feed_id), feed)
-        self._rules = PickupRules(
-            partner=partner,
-            feed_id=feed_id,
-            feed=feed.model_copy(update={"done_file": self._settings.done_file}),
-            place=self._settings.url,
-            settled_us=int(self._settings.settled_s * 1_000_000),
-        )
+        self._rules = PickupRules.of(workspace, partner, feed_id)
 
     def __call__(self) -> TurnResult:
         """Do one turn, and write down whether the place works.
@@ -116,6 +110,10 @@ class PickupTurn:
             Stopped: as `keep_going`.
         """
         result = TurnResult()
+        rules = self._rules
+        state = read_place(self._ledger, rules.partner, rules.feed_id)
+        if state is not None and state.held:
+            return TurnResult(error=PlaceRefused("held", state.held))
         try:
             with as_place_error(self._settings.url), self._open_place() as place:
                 self._work(place, result)
@@ -124,7 +122,6 @@ class PickupTurn:
         except ExchangeError as error:
             result.error = error
         self._ledger.roll_back()
-        rules = self._rules
         note_place(self._ledger, rules.partner, rules.feed_id, rules.place, result.error, self._now_us())
         return result
 

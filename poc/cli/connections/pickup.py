@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from poc.cli.console import CliContext
+    from poc.config.pickup import Pickup
     from poc.config.workspace import Workspace
     from poc.errors import ExchangeError
     from poc.pickup.store import PickedFile
@@ -31,19 +32,23 @@ WORDS = {
     "placed": "fetched into the inbox; its exchange is not finished",
 }
 
+#: What is said of a file whose exchange is finished, before the next look at the place.
+EXCHANGED = "exchanged; the next look does at the place what `after` says"
+
 #: What became of a file at its place, in words.
 AFTER_WORDS = {
     "kept": "exchanged; kept at the place",
     "moved": "exchanged; moved at the place",
     "deleted": "exchanged; deleted at the place",
     "gone": "exchanged; no longer at the place",
+    "skipped": "skipped by a person; not fetched",
     "replaced": "exchanged; replaced at the place by another version",
 }
 
 
 @click.group()
 def pickup() -> None:
-    """Show what was fetched from partners' places. Places are tables `[feed.NAME.pickup]` of a partner's file."""
+    """Show what was fetched from partners' places, and decide what is: tables `[feed.NAME.pickup]` name the places."""
 
 
 @pickup.command("ls")
@@ -64,6 +69,60 @@ def list_files(context: CliContext, feed: str | None, last: int, as_json: bool) 
         print_line(NONE_CONFIGURED)
 
 
+@pickup.command()
+@click.argument("feed", metavar="PARTNER/FEED")
+@click.pass_obj
+def skip(context: CliContext, feed: str) -> None:
+    """Do not fetch what lies at the place of PARTNER/FEED now, as another system has exchanged it; fetch what comes.
+
+    It also releases a place that is held since a restore.
+    """
+    import os
+    from contextlib import closing
+    from time import time_ns
+
+    from poc.ledger.opening import open_ledger
+    from poc.pickup.decisions import skip_files
+    from poc.places.registry import open_place
+
+    workspace = context.workspace
+    partner, feed_id, settings = select_pickup(workspace, feed)
+    with closing(open_ledger(workspace.ledger)) as ledger, open_place(settings, os.environ, workspace.root) as place:
+        names = skip_files(ledger, workspace, partner, feed_id, place, time_ns() // 1000)
+    for name in names:
+        print_line(f"{feed} {name}: skipped")
+    if not names:
+        print_line(f"{feed}: nothing to skip; what lies there was fetched or skipped before.")
+
+
+@pickup.command()
+@click.argument("feed", metavar="PARTNER/FEED")
+@click.pass_obj
+def release(context: CliContext, feed: str) -> None:
+    """Fetch again from the place of PARTNER/FEED, which is held since a restore."""
+    from contextlib import closing
+
+    from poc.ledger.opening import open_ledger
+    from poc.pickup.decisions import release_place
+
+    partner, feed_id, _ = select_pickup(context.workspace, feed)
+    with closing(open_ledger(context.workspace.ledger)) as ledger:
+        release_place(ledger, partner, feed_id)
+    print_line(f"{feed}: files are fetched again.")
+
+
+def select_pickup(workspace: Workspace, name: str) -> tuple[str, str, Pickup]:
+    """Return partner, feed and place of PARTNER/FEED. Raises BadInput where there is no such feed with a pick-up."""
+    from poc.errors import BadInput
+
+    keys = workspace.select_feeds(name)
+    settings = workspace.get_feed(*keys[0])[1].pickup
+    if "/" not in name or settings is None:
+        fetched = [f"{p}/{f}" for p, f in workspace.select_feeds(None) if workspace.get_feed(p, f)[1].pickup]
+        raise BadInput(f"{name!r} is no feed that fetches files; these do: {', '.join(fetched) or 'none'}")
+    return *keys[0], settings
+
+
 def read_states(workspace: Workspace, feed: str | None, last: int) -> list[dict[str, Any]]:
     """Return the places of feeds with their newest files, newest first.
 
@@ -75,7 +134,7 @@ def read_states(workspace: Workspace, feed: str | None, last: int) -> list[dict[
     from dataclasses import asdict
 
     from poc.alerts.read_ledger import open_ledger_read_only
-    from poc.pickup.store import files_of_place, read_place
+    from poc.pickup.store import files_of_place, is_exchange_finished, read_place
 
     keys = [key for key in workspace.select_feeds(feed) if workspace.get_feed(*key)[1].pickup]
     ledger = open_ledger_read_only(workspace.ledger) if keys else None
@@ -86,6 +145,11 @@ def read_states(workspace: Workspace, feed: str | None, last: int) -> list[dict[
             assert config is not None  # noqa: S101 (selected above; tells the type checker)
             place = None if ledger is None else read_place(ledger, partner, feed_id)
             files = [] if ledger is None else files_of_place(ledger, partner, feed_id, config.url)
+            finished = {
+                file.id
+                for file in files[-last:]
+                if ledger and file.state == "placed" and is_exchange_finished(ledger, file)
+            }
             current = asdict(place) if place is not None and place.place == config.url else {}
             states.append(
                 {
@@ -95,7 +159,10 @@ def read_states(workspace: Workspace, feed: str | None, last: int) -> list[dict[
                     "looked_at_us": current.get("looked_at_us"),
                     "failing_since_us": current.get("failing_since_us"),
                     "error": current.get("error", ""),
-                    "files": [file_json(file) for file in reversed(files[-last:])],
+                    "files": [
+                        file_json(file) | {"is_exchanged": file.id in finished or file.state == "ended"}
+                        for file in reversed(files[-last:])
+                    ],
                 }
             )
     return states
@@ -118,6 +185,8 @@ def state_lines(state: dict[str, Any]) -> Iterator[str]:
         yield f"  failing since {format_utc(state['failing_since_us'])}: {state['error']}"
     for file in state["files"]:
         words = AFTER_WORDS[file["after"]] if file["after"] else WORDS[file["state"]]
+        if file["is_exchanged"] and not file["after"]:
+            words = EXCHANGED
         yield f"  {file['name']}, {file['size_bytes']:,} bytes: {words}"
         if file["error"]:
             yield f"    {file['error']}"

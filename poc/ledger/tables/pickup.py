@@ -20,7 +20,7 @@ PICKUP = sa.Table(
     *text_columns("announced"),  # the mark of its announcement when it was fetched
     *text_columns("sha256", "inbox_name"),
     sa.Column("fetched_at_us", sa.Integer),
-    *text_columns("after", "note"),  # kept, moved, deleted, gone, replaced; where it was moved to
+    *text_columns("after"),  # kept, moved, deleted, gone, replaced, skipped
     sa.Column("ended_at_us", sa.Integer),
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # in a row, of its present step
     sa.Column("failing_since_us", sa.Integer),
@@ -47,4 +47,5 @@ PICKUP_PLACE = sa.Table(
     sa.Column("failing_since_us", sa.Integer),
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
     *text_columns("error"),
+    *text_columns("held"),  # why nothing is fetched before a person has decided
 )

@@ -69,7 +69,7 @@ def test_a_place_that_hangs_stops_no_other_and_is_noted_until_it_answers(two_pla
     state = lambda: read_place(two_places.ledger, "UA", "flights")  # noqa: E731
     with running(two_places) as threads:
         threads()
-        wait_until(lambda: (two_places.workspace.inbox("AA", "flights") / "a.csv").exists())
+        wait_until((two_places.workspace.inbox("AA", "flights") / "a.csv").exists)
         wait_until(lambda: state() is not None, threads)
         assert "has not answered for" in state().error
         assert state().failing_since_us is not None
@@ -78,7 +78,9 @@ def test_a_place_that_hangs_stops_no_other_and_is_noted_until_it_answers(two_pla
     hanging.clear()
     with running(two_places) as threads:
         threads()
-        wait_until(lambda: any(thread.hangs_for_s() for thread in threading.enumerate() if isinstance(thread, PlaceThread)))
+        wait_until(
+            lambda: any(thread.hangs_for_s() for thread in threading.enumerate() if isinstance(thread, PlaceThread))
+        )
 
 
 def test_a_place_that_is_no_longer_named_is_left_and_a_new_one_is_taken(two_places, hanging):
