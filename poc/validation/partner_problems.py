@@ -86,6 +86,8 @@ def pickup_problems(root: Path, feed: Feed, environ: Mapping[str, str]) -> list[
         return []
     from poc.places.registry import open_place  # few workspaces have places
 
+    if not feed.pickup.scheme and not (root / feed.pickup.url).is_dir():
+        return [f"pickup.url: {root / feed.pickup.url}: no such folder; create it, or correct its name"]
     try:
         open_place(feed.pickup, environ, root).close()
     except (BadInput, PlaceRefused) as error:
@@ -103,21 +105,6 @@ def monolith_problems(root: Path, feed: Feed, environ: Mapping[str, str]) -> lis
         return [] if os.access(place, os.X_OK) else [f"monolith.command: {place}: no program that can be run"]
     path = environ.get("PATH")
     return [] if shutil.which(program, path=path) else [f"monolith.command: {program!r} is no program on the PATH"]
-
-
-def pickup_problems(root: Path, feed: Feed, environ: Mapping[str, str]) -> list[str]:
-    """Return what prevents the place of a feed from being asked: one problem at most. Nothing is connected."""
-    if feed.pickup is None:
-        return []
-    from poc.places.registry import open_place
-
-    if not feed.pickup.scheme and not (root / feed.pickup.url).is_dir():
-        return [f"pickup.url: {root / feed.pickup.url}: no such folder; create it, or correct its name"]
-    try:
-        open_place(feed.pickup, environ, root).close()
-    except BadInput as error:
-        return [f"pickup: {error}"]
-    return []
 
 
 def prepare_problems(root: Path, partner: Partner, feed_id: str, environ: Mapping[str, str]) -> list[str]:
