@@ -216,7 +216,7 @@ def fetch_files(workspace: Workspace, feed: str | None) -> set[str]:
         return set()
     from poc.cli.connections.pickup import fetch_and_print
 
-    return {OUTCOME_BY_EXIT_CODE.get(error.exit_code, "mistake") for error in pickup.fetch_and_print(workspace, feed)}
+    return {OUTCOME_BY_EXIT_CODE.get(error.exit_code, "mistake") for error in fetch_and_print(workspace, feed)}
 
 
 def report_problems(workspace: Workspace, feed: str | None) -> Iterator[str]:
