@@ -42,7 +42,8 @@ def make_tls(web: WebSettings, listener: socket.socket, cert: Path | None, key: 
     """Return what ends TLS on a socket; None without a certificate.
 
     Raises:
-        CertificateUnusable: one of the two files is missing or cannot be used, or nobody reaches the dashboard by TLS.
+        CertificateUnusable: one of the two files is missing or cannot be used, nobody reaches the dashboard by TLS,
+            or `X-Forwarded-For` is trusted although clients connect directly.
     """
     from dashboard.tls import CertificateUnusable, TlsFront
 
@@ -53,6 +54,11 @@ def make_tls(web: WebSettings, listener: socket.socket, cert: Path | None, key: 
     if web.sign_in == "none" or not web.public_url.startswith("https:"):
         raise CertificateUnusable(
             '--cert needs a sign-in and a `public_url` that begins with "https:", below `[web]` in milepost.toml'
+        )
+    if web.proxies:
+        raise CertificateUnusable(
+            "--cert lets clients connect directly, who could forge the `X-Forwarded-For` that "
+            f"`proxies = {web.proxies}` trusts; set `proxies = 0` below `[web]`, or leave --cert away and let the proxy do the TLS"
         )
     return TlsFront(listener, cert, key)
 

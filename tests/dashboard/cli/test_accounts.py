@@ -108,6 +108,15 @@ def test_beyond_this_machine_a_sign_in_is_needed(milepost):
     assert (done.exit_code, 'Set `sign_in = "local"` and `public_url` below `[web]`' in done.stderr) == (2, True)
 
 
+def test_who_connects_directly_cannot_say_from_where(milepost, tmp_path):
+    """With `--cert` there is no proxy in front, so that what `proxies` would trust is refused before it is served."""
+    settings = tmp_path / "w" / "milepost.toml"
+    web = '[web]\nsign_in = "local"\npublic_url = "https://milepost.example"\nproxies = 1\n'
+    settings.write_text(f"{settings.read_text()}\n{web}")
+    done = milepost("serve", "--port", "0", "--cert", "a.pem", "--key", "a.key")
+    assert (done.exit_code, "could forge the `X-Forwarded-For`" in done.stderr) == (2, True)
+
+
 def test_a_scope_is_set_listed_lifted_and_never_that_of_an_admin(milepost):
     """`--scope` and `user scope` limit an account, `all` lifts it; an administrator has none."""
     milepost("user", "add", "vera", "--role", "viewer", "--scope", "partner:AA", given=PASSWORD)
