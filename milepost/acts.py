@@ -39,6 +39,7 @@ def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
         record_decision_on,
         record_spending_on,
     )
+    from roadmap.cli.replan import ReplanOrder, replan_on
     from roadmap.records.checkins import CheckinOrder
 
     def now_us() -> int:
@@ -63,6 +64,18 @@ def make_doers(context: WorkspaceContext) -> dict[str, Doer]:
         context,
         target,
         SpendingOrder(parse_amount(fields["amount"]), fields["note"], None, parse_seen(fields)),
+        now_us(),
+    )
+    doers["replan"] = lambda target, fields, who: replan_on(
+        context,
+        target,
+        ReplanOrder(
+            parse_day(fields["due"]),
+            parse_amount(fields["budget"]) if fields["budget"] else None,
+            fields["why"],
+            who,
+            parse_seen(fields),
+        ),
         now_us(),
     )
     doers["checkin"] = lambda target, fields, who: record_checkin_on(

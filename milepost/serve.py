@@ -93,7 +93,10 @@ def serve(
         print_line(f"milepost: {note}", err=True)
     logger = logger_of(log_format, log_level, log_file)
     listener = listen(host, port, has_accounts=context.workspace.settings.web.sign_in != "none")
-    tls = make_tls(context.workspace.settings.web, listener, cert, key)
+    with ExitStack() as refused:
+        refused.callback(listener.close)
+        tls = make_tls(context.workspace.settings.web, listener, cert, key)
+        refused.pop_all()
     print_line(f"Dashboard: {url_of(listener) if tls is None else context.public_url} (Ctrl-C ends it)")
     sys.exit(serve_until_signal(context, listener, logger, tls, pages_only=pages_only))
 

@@ -58,7 +58,7 @@ def make_tls(web: WebSettings, listener: socket.socket, cert: Path | None, key: 
     if web.proxies:
         raise CertificateUnusable(
             "--cert lets clients connect directly, who could forge the `X-Forwarded-For` that "
-            f"`proxies = {web.proxies}` trusts; set `proxies = 0` below `[web]`, or leave --cert away and let the proxy do the TLS"
+            f"`proxies = {web.proxies}` trusts; set `proxies = 0` below `[web]`, or let the proxy do the TLS"
         )
     return TlsFront(listener, cert, key)
 

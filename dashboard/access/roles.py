@@ -64,6 +64,7 @@ DEMANDS: Mapping[str, str] = {
     "acts.route_back": "operate",
     "acts.route_hold": "operate",
     "acts.route_release": "operate",
+    "acts.replan": "plan",
     "acts.review": "plan",
     "acts.spend": "plan",
     "audit.page": "administer",

@@ -157,6 +157,17 @@ ACTS: Mapping[str, Act] = {
             ),
         ),
         Act(
+            name="replan",
+            permission="plan",
+            button="Re-plan",
+            explains="Give the milestone another due date or budget. The first plan stays visible.",
+            fields=(
+                Field(name="due", label="New due date", kind="date", is_required=False),
+                Field(name="budget", label="New budget", kind="number", is_required=False),
+                WHY,
+            ),
+        ),
+        Act(
             name="checkin",
             permission="plan",
             button="Check in",

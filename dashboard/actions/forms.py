@@ -46,16 +46,22 @@ def forms_of(problem: Problem, visitor: Visitor | None) -> tuple[ActForm, ...]:
 
 
 def milestone_forms(
-    code: str, decisions: int, entries: int, checkins: int, visitor: Visitor | None
+    code: str, decisions: int, entries: int, checkins: int, revision: int, visitor: Visitor | None
 ) -> dict[str, ActForm]:
     """Return the forms of a milestone by the name of their act; none for somebody who may not plan for all partners.
 
     `decisions`, `entries` (of spending) and `checkins` count what is recorded of it, so that a form of an older page
-    acts once only.
+    acts once only; `revision` is that of its plan.
     """
     if visitor is None or not visitor.form_key or not visitor.scope.is_whole:
         return {}
-    states = {"decide": decisions, "spend": entries, "checkin": checkins, "review": secrets.token_hex(8)}
+    states = {
+        "decide": decisions,
+        "spend": entries,
+        "checkin": checkins,
+        "replan": revision,
+        "review": secrets.token_hex(8),
+    }
     return {
         name: ActForm(act=ACTS[name], target=code, token=form_token(visitor, name, code, str(state)), seen=str(state))
         for name, state in states.items()

@@ -95,7 +95,11 @@ def detail(code: str) -> str | tuple[str, int]:
     chart = charts.gains_chart(view, code)
     values = view.cached(milestone_detail.milestone_page, code)
     visitor = None if g.get("as_of") else g.get("visitor")
-    forms = milestone_forms(code, len(values.decisions), len(values.spending.entries), len(values.checkins), visitor)
+    revision = view.plan.milestone(code).revision
+    counts = (len(values.decisions), len(values.spending.entries), len(values.checkins))
+    forms = milestone_forms(code, *counts, revision, visitor)
+    if values.milestone.status in {"proven", "stopped"}:
+        forms.pop("replan", None)
     return render_template("milestone.html", page=values, chart=chart, runs=links.runs, forms=forms)
 
 

@@ -8,6 +8,7 @@ import click
 
 from metrics.terminal import print_line, print_text
 from roadmap.cli.record import checkin, decide, spend
+from roadmap.cli.replan import replan
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -173,6 +174,7 @@ def report(
 roadmap.add_command(decide)
 roadmap.add_command(spend)
 roadmap.add_command(checkin)
+roadmap.add_command(replan)
 
 
 def judge_workspace(context: CliContext) -> list[Verdict]:

@@ -164,6 +164,7 @@ def test_every_act_of_a_problem_exists():
     assert {name for names in ACTS_OF_KIND.values() for name in names} == set(ACTS) - {
         "decide",
         "spend",
+        "replan",
         "checkin",
         "replay",
         "discard_rows",
@@ -188,6 +189,8 @@ def test_a_pm_decides_records_money_and_checks_in_on_the_page_of_a_milestone(ser
     checkin = form(page, "checkin") | {"text": "AA is over", "done": "3", "of": "12"}
     assert pia.post("/acts/checkin", checkin).status_code == 303
     assert pia.post("/acts/checkin", checkin).status_code == 303  # a second click does nothing
+    new_plan = form(page, "replan") | {"due": "2027-06-30", "budget": "", "why": "a later release"}
+    assert pia.post("/acts/replan", new_plan).status_code == 303
     assert service.done == [
         (
             "decide",
@@ -197,6 +200,7 @@ def test_a_pm_decides_records_money_and_checks_in_on_the_page_of_a_milestone(ser
         ),
         ("spend", "M1", {"amount": "1200", "note": "two days", "seen": "0"}, "pia"),
         ("checkin", "M1", {"text": "AA is over", "done": "3", "of": "12", "seen": "0"}, "pia"),
+        ("replan", "M1", {"due": "2027-06-30", "budget": "", "why": "a later release", "seen": "1"}, "pia"),
     ]
 
 

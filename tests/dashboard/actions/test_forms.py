@@ -52,5 +52,5 @@ def test_a_form_of_an_older_page_acts_once(moving):
 def test_a_pm_of_some_partners_gets_no_form_of_a_milestone():
     """Decisions and money are of the whole plan: what would be refused has no button."""
     pia = visitor("pm")
-    assert set(milestone_forms("M1", 0, 0, 0, pia)) == {"decide", "spend", "checkin", "review"}
-    assert milestone_forms("M1", 0, 0, 0, replace(pia, scope=Scope(frozenset({"AA"})))) == {}
+    assert set(milestone_forms("M1", 0, 0, 0, 1, pia)) == {"decide", "spend", "checkin", "replan", "review"}
+    assert milestone_forms("M1", 0, 0, 0, 1, replace(pia, scope=Scope(frozenset({"AA"})))) == {}

@@ -149,7 +149,7 @@ def test_each_command_has_one_line_in_the_list():
     commands = output.split("Commands:")[1]
     assert "..." not in commands
     assert [line.split()[0] for line in commands.strip().splitlines()] == [
-        "checkin", "decide", "gate", "plan", "report", "show", "spend", "status",
+        "checkin", "decide", "gate", "plan", "replan", "report", "show", "spend", "status",
     ]  # fmt: skip
 
 
