@@ -22,7 +22,7 @@ from poc.errors import BadInput
 from poc.formats.json_values import NumberText, object_with_distinct_keys, reject_constant
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
     from pathlib import Path
     from typing import BinaryIO, TextIO
 
@@ -73,12 +73,17 @@ class SentBody:
             yield BufferedReader(cast("RawIOBase", open_coding(source, self.coding, self.path)))
 
 
-def read_bodies(bodies: Iterable[SentBody]) -> Iterator[Record]:
-    """Yield the records of bodies; later CSV bodies may have the header again, or none. Raises BadInput."""
+def read_bodies(
+    bodies: Iterable[SentBody], contents: Callable[[SentBody], Iterator[BufferedReader]] | None = None
+) -> Iterator[Record]:
+    """Yield the records of bodies; later CSV bodies may have the header again, or none.
+
+    `contents` opens what is read of a body, all of it by default. Raises BadInput.
+    """
     header: list[str] | None = None
     for body in bodies:
         try:
-            for binary in open_contents(body):
+            for binary in (contents or open_contents)(body):
                 body_format = body.format if body.format != "auto" else sniff_format(binary.peek(SNIFFED_BYTES))
                 text = TextIOWrapper(binary, "utf-8-sig", newline="")
                 if body_format == "csv":

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from metrics.route_events import ParityEvent
-from poc.capture.bodies import read_bodies
+from poc.capture.bodies import open_contents, read_bodies
 from poc.contract.contract import load_contract
 from poc.parity.causes.classify import FieldFacts
 from poc.parity.comparison import compare
 from poc.parity.dispositions import load_dispositions
-from poc.parity.read_records import written_records
+from poc.parity.read_records import open_rows, written_records
 from poc.parity.records import HELD_BYTES, HeldRecords, SentRecords
 from poc.parity.store import compared_files, read_state, store_comparison
 
@@ -56,7 +57,8 @@ def body_records(name: str, bodies: Sequence[SentBody], feed: Feed | None = None
     if feed is not None and (written := written_records(name, bodies, feed)) is not None:
         return HeldRecords(written) if written.size_bytes <= HELD_BYTES else written
     size_bytes = sum(body.path.stat().st_size for body in bodies)
-    records = SentRecords(name, lambda: read_bodies(bodies), size_bytes)
+    contents = open_contents if feed is None else partial(open_rows, feed=feed)
+    records = SentRecords(name, lambda: read_bodies(bodies, contents), size_bytes)
     return HeldRecords(records) if size_bytes <= HELD_BYTES else records
 
 

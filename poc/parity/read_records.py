@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, cast
+from io import BufferedReader
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
 import polars as pl
 
 from poc.capture.bodies import open_contents
 from poc.config.formats.fixed_width import FixedWidth, Span
+from poc.config.formats.written import PLACEHOLDER
 from poc.config.map_field import MapField
 from poc.config.partner import Feed
 from poc.errors import BadInput, ContractBreach
@@ -22,12 +26,16 @@ from poc.text import plain_texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from io import RawIOBase
     from pathlib import Path
     from typing import Literal
 
     from poc.batch import Batch
     from poc.capture.bodies import SentBody
     from poc.formats.header import ExpectedFields
+
+#: The most bytes of rows without their header and trailer that are held in memory.
+SPOOLED_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +124,44 @@ def written_records(name: str, bodies: Sequence[SentBody], feed: Feed) -> ReadRe
 
     def contents() -> Iterator[BinaryIO]:
         for body in bodies:
-            yield from cast("Iterator[BinaryIO]", open_contents(body))
+            yield from cast("Iterator[BinaryIO]", open_rows(body, feed))
 
     return ReadRecords(name, size_bytes, written, HeaderFields(names), contents)
+
+
+def open_rows(body: SentBody, feed: Feed) -> Iterator[BufferedReader]:
+    """Yield the contents of a body without the lines that the feed's `out_header` and `out_trailer` add to the rows.
+
+    A first or last line that is another one stays: it is a difference. Raises what `open_contents` raises.
+    """
+    for content in open_contents(body):
+        if feed.out_header or feed.out_trailer:
+            with SpooledTemporaryFile(max_size=SPOOLED_BYTES) as rows:
+                copy_rows(content, rows, feed.out_header.encode(), trailer_pattern(feed.out_trailer))
+                rows.seek(0)
+                yield BufferedReader(cast("RawIOBase", rows))
+        else:
+            yield content
+
+
+def copy_rows(lines: Iterable[bytes], rows: IO[bytes], header: bytes, trailer: re.Pattern[bytes]) -> None:
+    """Write all lines but the header, and the trailer, which only blank lines may follow."""
+    held: list[bytes] = []
+    for number, line in enumerate(lines):
+        if number == 0 and header and line.rstrip(b"\r\n") == header:
+            continue
+        if line.strip():
+            rows.writelines(held)
+            held = []
+        held.append(line)
+    if not held or not trailer.fullmatch(held[0].rstrip(b"\r\n")):
+        rows.writelines(held)
+
+
+def trailer_pattern(template: str) -> re.Pattern[bytes]:
+    """Return what a trailer line looks like, with any number for each placeholder; for none, a pattern of no line."""
+    texts = PLACEHOLDER.split(template)[:: PLACEHOLDER.groups + 1]
+    return re.compile(rb" *-?[0-9.]+".join(re.escape(text.encode()) for text in texts) if template else rb"(?!)")
 
 
 def text_rows(batch: Batch, names: Sequence[str], encoding: str) -> pl.DataFrame:
