@@ -187,19 +187,21 @@ class S3Place:
                 upload_id, parts = uploads[-1], uploaded_parts(self._client, key, uploads[-1])
             else:
                 return self._published(name)
-            self._client.start()
-            complete(self._client, key, upload_id, parts, CREATE_ONLY)
+            target = self.found(name)  # first, for servers that ignore the condition
+            if target is None:
+                self._client.start()
+                complete(self._client, key, upload_id, parts, CREATE_ONLY)
+                return "made"
         except S3Failure as failure:
             if failure.code == "NoSuchUpload":  # an answer was lost
                 return self._published(name)
             if failure.code not in CHANGED:
                 raise failure.as_error from None
             target = self.found(name)
-            if target is None or target.mark != etag_of(parts):
-                return "conflict"
-            abort(self._client, key, upload_id)
-            return "same"
-        return "made"
+        if target is None or target.mark != etag_of(parts):
+            return "conflict"
+        abort(self._client, key, upload_id)
+        return "same"
 
     def _uploads(self, name: str) -> list[str]:
         self._client.start()

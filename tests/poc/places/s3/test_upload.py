@@ -82,6 +82,17 @@ def test_another_object_of_the_name_is_left(open_s3, s3_bucket):
     assert open_s3().publish("a.jsonl") == "made"
 
 
+def test_another_object_that_comes_between_the_look_and_the_name_is_left(open_s3, s3_bucket, monkeypatch):
+    """The server itself refuses the name."""
+    place = open_s3()
+    upload(place, b"ours\n")
+    monkeypatch.setattr(
+        place, "found", lambda name: monkeypatch.undo() or s3_bucket.put("in/a.jsonl", b"theirs\n") or None
+    )
+    assert place.publish("a.jsonl") == "conflict"
+    assert s3_bucket.get("in/a.jsonl") == b"theirs\n"
+
+
 def test_the_same_object_that_is_there_already_is_success(open_s3, s3_bucket):
     """Its ETag is the one that our parts make."""
     for expected in ("made", "same"):
