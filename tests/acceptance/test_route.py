@@ -1,5 +1,6 @@
 """A feed on its route: each file is sent by exactly one side, whatever its stage, also after kills."""
 
+import json
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -73,3 +74,39 @@ def test_a_killed_service_keeps_the_files_that_it_has(moved, at):
     given = at != "before:give:0"
     assert (moved.monolith, moved.service) == (([], ["a.csv"]) if given else (["a.csv"], []))
     assert list(moved.inbox.glob("*.csv")) == []
+
+
+#: A monolith that writes fixed width, with a header and a trailer, and another destination for a file named `wrong`.
+FIXED_SH = """\
+#!/bin/sh
+set -e
+name=$(basename "$1")
+mkdir -p out
+tail -n +2 "$1" | awk -F, -v name="$name" '
+    BEGIN { printf "HDR flights\\n" }
+    { printf "%6s%-4s\\n", $11, name ~ /wrong/ && NR == 2 ? "XXX" : $14; rows++ }
+    END { printf "TRL%04d\\n", rows }' > "out/$name"
+"""
+
+
+def test_a_partner_of_fixed_width_is_compared_in_shadow(moved):
+    """Each file goes by the monolith; what the service would write has the same rows, and a wrong one is told."""
+    (moved.root / "send.sh").write_text(FIXED_SH)
+    text = moved.partner_file.read_text()
+    head, _, tail = text.partition("map = [")
+    moved.partner_file.write_text(
+        f'{head}out = "fixed"\nout_header = "HDR flights"\nout_trailer = "TRL{{rows:04}}"\n'
+        'map = [{ to = "flight", from = "flight" }, { to = "to", from = "dest" }]\n'
+        'out_columns = { flight = { width = 6, align = "right" }, to = { width = 4 } }\n'
+        f"{tail[tail.index('[feed.flights.monolith]') :]}"
+    )
+    moved.at("shadow")
+    moved.add("right.csv", 1)
+    moved.add("wrong.csv", 2)
+    moved.run()
+    assert moved.service == []
+    assert sorted(path.name for path in (moved.root / "out").iterdir()) == ["right.csv", "wrong.csv"]
+    report = json.loads(moved.command("parity", "show", "UA/flights", "--json").stdout)
+    assert (report["files_compared"], report["records_compared"]) == (2, 7)  # one is different on each side
+    assert {row["cause"]: row["differences"] for row in report["causes"]} == {"row-missing": 1, "row-extra": 1}
+    assert moved.state() == {"right.csv": "done", "wrong.csv": "done"}

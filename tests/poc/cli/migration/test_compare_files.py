@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from milepost.cli import main
+from poc.config.scaffold import create_workspace
 
 
 def compare(tmp_path: Path, *options: str) -> Result:
@@ -74,3 +76,27 @@ def test_a_wrong_key_is_an_error_that_names_the_fields(tmp_path: Path):
     result = compare(tmp_path, "--key", "number")
     assert result.exit_code == 2
     assert "no field 'number', which is in the key; its fields: id, name, city" in result.output
+
+
+@pytest.mark.parametrize("fixed_is", ["left", "right"])
+def test_a_file_of_a_feed_is_read_by_its_settings(tmp_path: Path, fixed_is: str):
+    """`--left-feed` and `--right-feed` name the feed of a fixed-width file; its fields are those of the contract."""
+    root = tmp_path / "w"
+    create_workspace(root, "test", "live", {}, "")
+    (root / "partners").mkdir()
+    fields = [{"name": "id"}, {"name": "city"}]
+    (root / "contracts/c.schema.json").write_text(json.dumps({"fields": fields, "primaryKey": "id"}))
+    (root / "partners/ACME.toml").write_text(
+        'schema = 1\nid = "ACME"\nname = "Acme"\nendpoint = { folder = "out" }\n'
+        '[feed.f]\ncontract = "c.schema.json"\nformat = "fixed"\nmap = [{ to = "id", from = "id" }]\n'
+        "fixed = { columns = { id = { start = 1, width = 3 }, city = { start = 4, width = 6 } } }\n"
+    )
+    files = {"fixed": tmp_path / "f.txt", "csv": tmp_path / "c.csv"}
+    files["fixed"].write_text("  1Rome  \n  2Oslo  \n")
+    files["csv"].write_text("id,city\n2,Oslo\n1,Roma\n")
+    sides = [files["fixed"], files["csv"]][:: 1 if fixed_is == "left" else -1]
+    arguments = ["-w", str(root), "parity", "compare", *map(str, sides), f"--{fixed_is}-feed", "ACME/f", "--key", "id"]
+    result = CliRunner().invoke(main, [*arguments, "--json"])
+    report = json.loads(result.output)
+    assert (result.exit_code, report["equal_records"], report["different_records"]) == (5, 1, 1)
+    assert [(row["cause"], row["field"]) for row in report["causes"]] == [("value", "city")]
