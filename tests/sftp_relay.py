@@ -3,7 +3,7 @@
     sftp_relay.py FAULTS SFTP_SERVER
 
 FAULTS is a file with one fault a line. A fault is taken from it as it befalls a session: `before-rename` and
-`after-rename` at a rename, `write N` after N bytes of writes.
+`after-rename` at a rename, `write N` after N bytes of writes, `request` at any other packet.
 """
 
 import fcntl
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 
-WRITE, RENAME, EXTENDED = 6, 18, 200
+READ, WRITE, RENAME, EXTENDED = 5, 6, 18, 200
 
 
 def next_fault(path, *kinds, take=True):
@@ -43,11 +43,27 @@ def is_rename(packet):
     )
 
 
+def make_strike(faults):
+    """A function that returns the fault which a packet meets, empty for none."""
+    cut = next_fault(faults, "write", take=False)
+    left = int(cut.split(" ")[1]) if cut else 0
+
+    def strike(packet):
+        nonlocal left
+        if is_rename(packet):
+            return next_fault(faults, "before-rename", "after-rename", "request")
+        if packet[4] == WRITE:
+            left -= len(packet)
+            return next_fault(faults, "write") if cut and left < 0 else ""
+        return next_fault(faults, "request") if packet[4] != READ else ""
+
+    return strike
+
+
 def main():
     """Pass packets on in both directions until the fault, or the end."""
     faults = sys.argv[1]
-    cut = next_fault(faults, "write", take=False)
-    left = int(cut.split(" ")[1]) if cut else 0
+    strike = make_strike(faults)
     server = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     lost_id = []
 
@@ -61,17 +77,11 @@ def main():
 
     threading.Thread(target=answer, daemon=True).start()
     for packet in packets(sys.stdin.buffer):
-        if is_rename(packet):
-            fault = next_fault(faults, "before-rename", "after-rename")
-            if fault == "before-rename":
-                os._exit(1)
-            if fault == "after-rename":
-                lost_id.append(packet[5:9])
-        if cut and packet[4] == WRITE:
-            left -= len(packet)
-            if left < 0:
-                next_fault(faults, "write")
-                os._exit(1)
+        fault = strike(packet)
+        if fault == "after-rename":
+            lost_id.append(packet[5:9])
+        elif fault:
+            os._exit(1)
         server.stdin.write(packet)
         server.stdin.flush()
     server.stdin.close()

@@ -60,7 +60,7 @@ class SftpServer:
         }
 
     def cut(self, *faults):
-        """Let sessions end: `before-rename`, `after-rename` (its answer is lost), or `write N` after N bytes.
+        """Let sessions end: `before-rename`, `after-rename` (done), `write N` after N bytes, `request` at once.
 
         Each fault befalls one session, in this order.
         """

@@ -34,6 +34,10 @@ CREDENTIAL_TABLES = ("sign", "basic", "bearer", "oauth2")
 MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
 
 
+#: Steps of a delivery to a place, each with its own time-out: sign in, begin the file, end it, give it its name.
+STEPS = 4
+
+
 class Success(Strict):
     """What the answer to a request must be so that its rows count as delivered; all given keys must hold.
 
@@ -203,6 +207,8 @@ class EndpointConfig(PlaceAccess, Destination):
     @property
     def longest_request_s(self) -> float:
         """The longest time that one request can take: with OAuth2, a second token and a second try are part of it."""
+        if self.is_place:
+            return STEPS * self.place(str(self.url)).timeout_s
         return self.timeout_s if self.oauth2 is None else 2 * (self.timeout_s + self.oauth2.longest_fetch_s)
 
     def place(self, url: str) -> PlaceConfig:

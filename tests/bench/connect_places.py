@@ -178,7 +178,8 @@ def cut_and_kill(folder: Path, files: int, seed: int) -> dict[str, float]:
         while time.monotonic() < limit_s:
             process = start(root)
             try:
-                process.wait(chance.uniform(0.5, 5.0))
+                # as many kills as files, then it may end what it began
+                process.wait(chance.uniform(1.0, 8.0) if kills < files else None)
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 process.wait()

@@ -19,6 +19,9 @@ FAILURES = (OSError, asyncssh.Error, asyncssh.ChannelOpenError)
 #: Errors that say that there is no such file or folder.
 MISSING = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath)
 
+#: Errors that say that the connection is no more.
+LOST = (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost, asyncssh.ConnectionLost)
+
 #: What kinds of errors mean: code, text, and whether the step may have had its effect. The first that fits counts.
 MEANINGS: tuple[tuple[tuple[type[Exception], ...], str, str, bool], ...] = (
     ((TimeoutError,), "timeout", "no answer in {limit_s:g} s", True),
@@ -30,12 +33,7 @@ MEANINGS: tuple[tuple[tuple[type[Exception], ...], str, str, bool], ...] = (
         "no room at the server: {reason}",
         False,
     ),
-    (
-        (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost, asyncssh.ConnectionLost),
-        "connection",
-        "the connection was lost: {reason}",
-        True,
-    ),
+    (LOST, "connection", "the connection was lost: {reason}", True),
     ((asyncssh.SFTPError,), "server", "the server refuses: {reason}", False),
     ((ConnectionRefusedError,), "connection", "nothing listens there (connection refused); check the port", False),
 )

@@ -15,7 +15,7 @@ import asyncssh
 
 from poc.errors import ExchangeError, PlaceRefused
 from poc.places.place import deadline_s
-from poc.places.sftp.failures import FAILURES, host_key_failure, step_failure
+from poc.places.sftp.failures import FAILURES, LOST, host_key_failure, step_failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -179,6 +179,8 @@ async def connect(access: SftpAccess) -> tuple[asyncssh.SSHClientConnection, asy
         return connection, await connection.start_sftp_client(path_errors="surrogateescape")
     except (asyncssh.ChannelOpenError, asyncssh.SFTPError) as error:
         connection.abort()
+        if isinstance(error, LOST):
+            raise
         text = f"{access.server}: lets user {access.user!r} in, but starts no SFTP: {error}"
         raise PlaceRefused("rights", text) from error
     except BaseException:

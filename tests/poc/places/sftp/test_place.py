@@ -77,6 +77,18 @@ def test_a_lost_answer_to_a_rename_is_found_by_looking(place, sftp):
     assert (place.publish("b.csv"), place.publish("b.csv"), names(sftp)) == ("made", "same", ["a.csv", "b.csv"])
 
 
+def test_a_connection_that_the_server_has_closed_is_made_anew(place, sftp):
+    """A step on a connection that idled is repeated on a new one; one on a new connection fails at once."""
+    assert place.look() == []
+    sftp.cut("request")
+    assert place.look() == []
+    place.close()
+    sftp.cut("request")
+    with pytest.raises(PlaceUnavailable) as failure:
+        place.look()
+    assert failure.value.code == "connection"
+
+
 def test_an_upload_that_is_cut_leaves_no_file_of_its_name(place, sftp):
     """A part stays unfinished, and the next delivery overwrites it."""
     content = bytes(range(256)) * 40_000
