@@ -3,7 +3,7 @@
 `fixed_width_vs_csv`, `jsonl_nested_vs_csv`, `parquet_vs_csv`: processor seconds a row of an exchange, on the same
 flights. `xlsx_vs_calamine`, `xml_vs_lxml`: an exchange / the bare library reading all cells. `rss_growth`: peak memory
 at ten times the rows, the worst of the formats that are read as streams. Those of places are of `connect_places.py`
-(SFTP) and `connect_s3.py`.
+(SFTP) and `connect_s3.py`, those of receipts of `connect_receipts.py`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=336_776, help="flights of a file")
     parser.add_argument("--turns", type=int, default=3, help="exchanges of each file, of which the median counts")
     parser.add_argument("--files", type=int, default=100, help="uploads to places that are cut")
-    parser.add_argument("--only", choices=("formats", *PLACES), help="only this group of figures")
+    parser.add_argument("--only", choices=("formats", *PLACES, "receipts"), help="only this group of figures")
+    parser.add_argument("--receipts", type=int, default=10_000, help="files that get a receipt")
     arguments = parser.parse_args()
     figures: dict[str, float] = {}
     bars: dict[str, float] = {}
@@ -46,6 +47,9 @@ def main() -> None:
         if arguments.only in {None, group}:
             result = of_places(program, arguments.files)
             figures, bars = figures | result["figures"], bars | result["bars"]
+    if arguments.only in {None, "receipts"}:
+        result = of_places("connect_receipts.py", arguments.receipts)
+        figures, bars = figures | result["figures"], bars | result["bars"]
     missed = [name for name, bar in bars.items() if figures[name] > bar]
     if arguments.json:
         print(json.dumps({"figures": figures, "bars": bars, "missed": missed}, indent=2))
