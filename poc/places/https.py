@@ -55,10 +55,11 @@ class HttpsPlace:
         self._web = WebClient(self.address, TlsFiles(*paths))
         self._timeout_s = settings.timeout_s
         self._secrets = {name: resolve_secret(text, environ, root) for name, text in settings.secret_headers.items()}
-        base, _, name = settings.url.rpartition("/")
-        self._urls = {
-            name: f"{settings.url.rstrip('/')}/{path.lstrip('/')}" for name, path in settings.files.items()
-        } or {name: f"{base}/{quote(name, PATH_CHARACTERS)}"}
+        scheme, _, rest = settings.url.partition("://")
+        authority, slash, path = rest.partition("/")
+        url = f"{scheme}://{authority}{slash}{quote(path, PATH_CHARACTERS)}"
+        self._urls = {name: f"{url.rstrip('/')}/{path.lstrip('/')}" for name, path in settings.files.items()}
+        self._urls = self._urls or {path.rpartition("/")[2]: url}
         self._known: dict[str, Seen] = {}
 
     @property

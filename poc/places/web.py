@@ -92,6 +92,7 @@ class WebClient:
         parts = urlsplit(url)
         default = DEFAULT_PORTS[parts.scheme]
         host, port = parts.hostname or "", parts.port or default
+        host = host if host.isascii() else host.encode("idna").decode("ascii")
         name = f"[{host}]" if ":" in host else host
         authority = name if port == default else f"{name}:{port}"
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -136,8 +136,9 @@ class S3Client:
         place, code, bucket = self.address, failure.code, self.bucket
         if code in DENIED:
             right = RIGHTS.get(failure.operation, PUT_RIGHT)
-            who = "these credentials do" if failure.status == 403 else "the server does"
-            return PlaceRefused("rights", f"{place}: {who} not have the right {right} on the bucket {bucket}")
+            says = f"; it says: {failure.text}" if failure.text else ""
+            note = f"these credentials do not have the right {right} on the bucket {bucket}{says}"
+            return PlaceRefused("rights", f"{place}: {note}")
         if code == CLOCK:
             return PlaceRefused("clock", f"{place}: {clock_note(failure)}")
         if code in NOT_SIGNED_IN:

@@ -95,6 +95,16 @@ def test_several_files_have_names_of_their_own_and_a_secret_header(server):
     ]  # fmt: skip
 
 
+def test_an_address_is_sent_encoded_and_its_query_as_it_is(server):
+    """People write addresses with spaces and umlauts."""
+    server.answers = [version('"v1"', b"one\n"), version('"v1"', b"one\n")]
+    with server.place("/a b/prüfung%20.csv") as place:
+        assert [seen.name for seen in place.look()] == ["prüfung%20.csv"]
+    with server.place("/ü/", files={"a.csv": "x?y=%20z"}) as place:
+        place.look()
+    assert [path for _, path, _ in server.requests] == ["/a%20b/pr%C3%BCfung%20.csv", "/%C3%BC/x?y=%20z"]
+
+
 def test_a_file_that_has_not_changed_is_asked_for_by_its_etag(server):
     """The answer 304 tells what was seen before."""
     server.answers = [version('"v1"', b"one\n"), (304, {"ETag": '"v1"', "Content-Length": None}, b"")]
