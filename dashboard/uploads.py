@@ -75,7 +75,7 @@ class UploadParser(HTTPRequestParser):  # type: ignore[misc] # waitress has no t
     def received(self, data: bytes) -> int:
         """Receive bytes; return how many belong to this request."""
         consumed = int(super().received(data))
-        if self._problem is not None and self.error is None and self.headers_finished:
+        if self._problem is not None and self.headers_finished:  # even where its body is too large as well
             self.error, self.completed = self._problem, True
         if self.is_upload and isinstance(self.error, RequestEntityTooLarge):
             self.error = Problem(413, "Too large", "The file has more bytes than this feed takes.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -123,7 +123,7 @@ def record_receipts(ledger: Ledger, subjects: Iterable[Subject], now_us: int, *,
             if stored is not None and (stored.is_final or entry.outcome not in FINAL):
                 ledger.execute(UPDATE, {"key": number, "state": state, "next_at_us": 0, "attempts": 0})
             elif stored is not None:
-                renew(ledger, stored, entry, now_us, values=values)
+                renew(ledger, replace(stored, facts=subject.facts), entry, now_us, values=values)
             else:
                 name = _free_name(ledger, entry.partner, subject.file, number)
                 body = _text(ledger, number, 1, entry, subject.file, subject.facts, name, now_us, values=values)
@@ -170,7 +170,7 @@ def renew(ledger: Ledger, stored: StoredReceipt, entry: ExchangeRecord, now_us: 
         UPDATE,
         {
             "key": stored.id, "revision": revision, "is_final": int(entry.outcome in FINAL), "body": body,
-            "made_at_us": now_us, "state": state, "attempts": 0, "next_at_us": 0,
+            "facts": stored.facts.as_json(), "made_at_us": now_us, "state": state, "attempts": 0, "next_at_us": 0,
         },
     )  # fmt: skip
 

@@ -28,9 +28,15 @@ SETTINGS = '\n[receipts]\nkeys = ["${env:OLD}", "${env:NEW}"]\n'
 
 
 @pytest.fixture
-def shop(tmp_path, start_partner, good_csv):
+def faults():
+    """What the partner does wrong."""
+    return {}
+
+
+@pytest.fixture
+def shop(tmp_path, start_partner, faults):
     """A workspace whose partner AA gets receipts; functions that run it and that write receipts."""
-    partner = start_partner({})
+    partner = start_partner(faults)
     root = tmp_path / "w"
     create_workspace(root, "test", "live", {"AA": AIRLINES["AA"]}, "")
     path = root / "partners" / "AA.toml"
@@ -169,3 +175,34 @@ def test_show_prints_what_the_partner_was_told(shop, good_csv):
     told = CliRunner().invoke(main, ["-w", str(shop.root), "receipt", "show", "good.csv", "--json"])
     assert json.loads(told.output)[0]["receipt"]["data"] == shop.receipt("good.csv")
     assert CliRunner().invoke(main, ["-w", str(shop.root), "receipt", "show", "none.csv"]).exit_code == 2
+
+
+@pytest.mark.parametrize("faults", [{"faults": {"AA/flights/late.csv": {"0": {"1": "unavailable"}}}}])
+def test_a_receipt_is_made_anew_once_its_rows_are_delivered(shop, good_csv):
+    """While the partner's endpoint is down, the receipt is not final; then its next revision takes its place."""
+    shop.put("late.csv", good_rows(shop, good_csv, "late.csv"))
+    shop.run()
+    shop.write()
+    first = shop.receipt("late.csv")
+    assert (first["status"], first["final"], first["counts"]["due"]) == ("accepted", False, 3)
+    shop.now += timedelta(days=1)
+    shop.run()
+    shop.write()
+    last = shop.receipt("late.csv")
+    assert (last["revision"], last["final"], last["counts"]["delivered"]) == (2, True, 3)
+    assert last["id"] == first["id"]
+    headers = json.loads((shop.folder / "late.csv.receipt.sig").read_bytes())
+    assert headers["webhook-id"] == f"{last['id']}.2"
+
+
+def test_receipts_are_written_at_a_place(shop, good_csv):
+    """A table `place` instead of the folder below `var`; two files of one name have a receipt each."""
+    path = shop.root / "partners" / "AA.toml"
+    path.write_text(f'{path.read_text()}\n[receipts.place]\nurl = "theirs"\n')
+    (shop.root / "theirs").mkdir()
+    for rows in (2, 3):
+        shop.put("good.csv", good_rows(shop, good_csv, "good.csv", rows))
+        shop.run()
+    shop.write()
+    bodies = [json.loads(path.read_bytes()) for path in (shop.root / "theirs").glob("good.csv*.receipt.json")]
+    assert sorted(body["data"]["counts"]["in"] for body in bodies) == [2, 3]
