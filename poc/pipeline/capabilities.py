@@ -151,11 +151,16 @@ def build_deliver_once(context: StageContext) -> DeliverOnce | DeliverFile:
 def build_deliver_file(context: StageContext, target: FileTarget, commit: Callable[[], None]) -> DeliverFile:
     """Build the delivery of one file into a folder or place."""
     prepared, entry = context.prepared, context.entry
-    name = f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.{prepared.feed.out_suffix}"
+    name = name_of_delivery(entry, prepared.feed.out_suffix)
     pending_rows = entry.rows.get("due", 0) + entry.rows.get("failed", 0)
     return DeliverFile(
         target, name, prepared.new_file_writer, commit, context.policy, context.stats, pending_rows, context.before_send
     )
+
+
+def name_of_delivery(entry: ExchangeRecord, suffix: str) -> str:
+    """Return the name of the file that the partner gets of an exchange."""
+    return f"{PurePath(entry.file).stem}.{entry.exchange_id[:8]}.{suffix}"
 
 
 def use_retry_policy(context: StageContext) -> None:

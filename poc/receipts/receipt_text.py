@@ -27,7 +27,8 @@ class ReceiptFacts:
     """What a receipt says and the ledger's exchange does not: of the attempt on its file.
 
     `code` is why the file was refused, `findings` are row, code, field and note of the first findings about a refused
-    file, `repeats` is the name under which the same bytes came in before.
+    file, `repeats` is the name under which the same bytes came in before. `delivered` are name and sha256 of the
+    file that was delivered into a folder.
     """
 
     size_bytes: int
@@ -37,6 +38,7 @@ class ReceiptFacts:
     contract: str
     contract_sha256: str
     contract_version: str
+    delivered: tuple[tuple[str, str], ...] = ()
 
     def as_json(self) -> str:
         """Return the facts as the ledger keeps them."""
@@ -46,7 +48,8 @@ class ReceiptFacts:
     def from_json(cls, text: str) -> ReceiptFacts:
         """Return the facts that the ledger has."""
         values = json.loads(text)
-        return cls(**values | {"findings": tuple(tuple(finding) for finding in values["findings"])})
+        lists = {name: tuple(map(tuple, values.get(name, ()))) for name in ("findings", "delivered")}
+        return cls(**values | lists)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,8 @@ def receipt_text(
         "received_at": iso(entry.opened_at_us),
         "ended_at": iso(entry.closed_at_us) if entry.closed_at_us else None,
     }  # fmt: skip
+    if facts.delivered:
+        data["delivered"] = [{"file": name, "sha256": sha256} for name, sha256 in facts.delivered]
     if entry.outcome == "refused":
         data["reason"] = entry.reason  # of the file's content; other reasons speak of the delivery
     if facts.repeats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import re
@@ -87,6 +88,10 @@ def test_a_file_gets_a_signed_receipt(service, token, good_csv, tmp_path):
     got = receipt_of(address, first, token)
     data = Webhook(KEY).verify(got.content, dict(got.headers))["data"]
     assert (data["status"], data["counts"]["delivered"], data["file"]) == ("accepted", 30_000, "day1.csv")
+    (delivered,) = data["delivered"]
+    assert (
+        delivered["sha256"] == hashlib.sha256((root / "out" / "flights" / delivered["file"]).read_bytes()).hexdigest()
+    )
     until = time.monotonic() + 60
     path = root / "var" / "receipts" / "AA" / "flights" / "day1.csv.receipt.json"
     while not path.exists() and time.monotonic() < until:
