@@ -28,7 +28,7 @@ STEPS = {
     "confirm": ("poc.delivery.outbox", "Outbox.confirm"),
     "mark": ("poc.delivery.outbox", "Outbox.set_state"),
     "tidy": ("poc.delivery.outbox", "Outbox.end"),
-    "publish": ("poc.stages.deliver_file", "publish"),
+    "publish": ("poc.transports.folder", "publish"),
     "put away": ("poc.service.finished_file", "archive_file"),
     "give": ("poc.service.route_work", "give_to_side"),
     "hand over": ("poc.route.sides.monolith_side", "hand_over"),

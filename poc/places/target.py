@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol, Self, runtime_checkable
 
 from poc.errors import DeliveryFailed, PlaceRefused, PlaceUnavailable
@@ -93,6 +93,12 @@ class FileTarget(Protocol):
     def shown(self, name: str) -> str:
         """Return a file's address for people."""
 
+    def kept(self) -> Self:
+        """Return the target as one whose connection stays open between files, until it is closed."""
+
+    def end_file(self) -> None:
+        """End the work on a file: close the connection, unless it is kept."""
+
     def close(self) -> None:
         """Close the connection, if there is one; the next delivery makes a new one."""
 
@@ -119,6 +125,13 @@ class FolderTarget:
         """Return the path of a file."""
         return str(self.folder / name)
 
+    def kept(self) -> Self:
+        """Return the target itself: a folder has no connection."""
+        return self
+
+    def end_file(self) -> None:
+        """Do nothing: a folder has no connection."""
+
     def close(self) -> None:
         """Do nothing: a folder has no connection."""
 
@@ -129,6 +142,7 @@ class PlaceTarget:
 
     place: PartPlace
     clock_s: Callable[[], float] = time.monotonic
+    keeps_open: bool = False
 
     def state(self, name: str) -> DeliveryState:
         """Return how far the delivery of a file came."""
@@ -151,6 +165,15 @@ class PlaceTarget:
     def shown(self, name: str) -> str:
         """Return the address of a file."""
         return f"{self.place.address.rstrip('/')}/{name}"
+
+    def kept(self) -> Self:
+        """Return the target as one whose connection stays open between files, until it is closed."""
+        return replace(self, keeps_open=True)
+
+    def end_file(self) -> None:
+        """End the work on a file: close the connection, unless it is kept."""
+        if not self.keeps_open:
+            self.close()
 
     def close(self) -> None:
         """Close the connection."""

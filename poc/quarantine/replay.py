@@ -7,6 +7,7 @@ name at the partner, so that a row cannot be replayed twice. The other rows stay
 
 from __future__ import annotations
 
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -75,6 +76,19 @@ def replay(
             f"exchange {entry.exchange_id} is {entry.outcome}: {entry.file} will be read again, and these rows with "
             "it; let it end first: `milepost run`"
         )
+    with closing(prepared.target) if prepared.target is not None else nullcontext():
+        return replay_rows(prepared, entry, source, edits, ledger, now)
+
+
+def replay_rows(
+    prepared: PreparedFeed,
+    entry: ExchangeRecord,
+    source: Path,
+    edits: Mapping[int, bytes] | None,
+    ledger: Ledger,
+    now: datetime,
+) -> ReplayResult:
+    """Check quarantined rows of an exchange that has ended, and release those that are valid. Raises as `replay`."""
     quarantine = QuarantineStore(ledger, entry)
     states, held = load_states(quarantine, None if edits is None else edits.keys())
     if prepared.target is not None:

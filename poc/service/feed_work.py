@@ -174,6 +174,8 @@ class InboxWork:
         try:
             if self._pace is not None:
                 self._pace.close()
+            if self._prepared is not None and self._prepared.target is not None:
+                self._prepared.target.close()
         finally:
             self._ended()
 
@@ -190,6 +192,8 @@ class InboxWork:
         if prepared.endpoint is not None:
             self._endpoint = PrecedenceEndpoint(prepared.endpoint, settings.precedence)
             prepared = replace(prepared, endpoint=self._endpoint)
+        if prepared.target is not None:
+            prepared = replace(prepared, target=prepared.target.kept())
         now = settings.clock()
         self._has_route = feed_has_route(ledger, prepared.feed, *self.key)
         remove_unused_files(ledger, self.key)

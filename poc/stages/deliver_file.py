@@ -71,7 +71,7 @@ class DeliverFile:
         finally:
             if part is not None:
                 part.discard()
-            self.target.close()
+            self.target.end_file()
         if empty is not None:
             yield replace(empty, outcomes=(self._outcome(rows),))
 
@@ -84,7 +84,7 @@ class DeliverFile:
         except DeliveryFailed as failure:
             self._failure = failure
         finally:
-            self.target.close()
+            self.target.end_file()
         yield self._outcome(self.pending_rows)
 
     def confirm(self) -> None:

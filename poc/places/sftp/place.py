@@ -147,6 +147,11 @@ class SftpPlace:
         self._rename(name)
         return "made"
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection, as far as is known."""
+        return self._session.is_connected
+
     def close(self) -> None:
         """Close the connection. A later verb opens a new one."""
         self._session.close()

@@ -81,6 +81,17 @@ def test_a_lost_rename_is_no_second_delivery(prepared, ledger, good_csv, tmp_pat
     assert delivered(sftp) == ([".csv", ".csv"], 12)
 
 
+def test_a_kept_connection_lasts_for_the_next_file(make_prepared, ledger, good_csv, tmp_path, target, sftp):
+    """Files of one turn share a connection, which ends with the turn; one that the server has closed is made anew."""
+    prepared = make_prepared(target=target.kept(), out="csv")
+    assert exchange(prepared, good_csv(tmp_path / "a.csv", 5), NOW, ledger).outcome == "done"
+    assert target.place.is_connected
+    sftp.cut("request")
+    assert exchange(prepared, good_csv(tmp_path / "b.csv", 7), NOW, ledger).outcome == "done"
+    target.close()
+    assert (target.place.is_connected, delivered(sftp)) == (False, ([".csv", ".csv"], 12))
+
+
 def test_a_cut_upload_is_repeated_whole(prepared, ledger, good_csv, tmp_path, sftp):
     """The file is due, no reader sees a part of it under its name, and a later attempt delivers it."""
     sftp.cut("write 100")
