@@ -100,8 +100,8 @@ class ExcelSource:
         self, rows: Iterator[tuple[int, list[Any]]], labels: tuple[str, ...], first: int, blemishes: Blemishes
     ) -> Iterator[CellBlock]:
         width = len(labels)
+        with_error = {row for row, _ in blemishes.errors}
         while chunk := list(islice(rows, BLOCK_ROWS)):
-            with_error = {row for row, _ in blemishes.errors}
             in_error = blemishes.rows(chunk[0][0], chunk[-1][0], first, first + width - 1)
             kept = [(number, row) for number, row in chunk if number in with_error or any(v != "" for v in row)]
             if not kept:

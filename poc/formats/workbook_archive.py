@@ -40,6 +40,9 @@ ROW_NUMBER = re.compile(rb"""\br=["']([0-9]{1,7})["']""")
 #: From so many rows on, cells are not looked at for the number of their row, as the rows say it.
 MANY_ROWS = 50_000
 
+#: The most cells in error of one sheet: a sheet with more is refused, as each takes memory.
+MAX_ERRORS = 100_000
+
 #: A cell whose value is an error, and its place.
 ERROR_TYPES = (b't="e"', b"t='e'")
 CELL_PLACE = re.compile(rb"""\br=["']([A-Z]+)([0-9]+)["']""")
@@ -98,6 +101,8 @@ class Part:
                 value = VALUE.search(data, end, end + 2000)
                 text = value[1].decode("utf-8", "replace") if value else "#ERROR"
                 self.errors[int(place[2]) - 1, column_number(place[1])] = text
+                if len(self.errors) > MAX_ERRORS:
+                    raise compression_error(f"more than {MAX_ERRORS:,} cells of one sheet are in error")
             at = data.find(error_type, at + 1)
 
     def spans_too_many(self) -> bool:

@@ -96,6 +96,23 @@ def test_a_cell_whose_value_is_not_in_the_file_sets_its_row_aside(make_workbook,
     assert json.loads(rejected[4].original) == {"sheet": "Data", "row": 5, "cells": {"a": None, "b": "4"}}
 
 
+def test_a_sheet_with_too_many_cells_in_error_is_refused(make_workbook, read_workbook, monkeypatch):
+    """Each takes memory, and a small archive may have millions of them; as many as there may be are rows set aside."""
+    monkeypatch.setattr("poc.formats.workbook_archive.MAX_ERRORS", 3)
+
+    def errors(count):
+        def fill(sheet, workbook):
+            rows_of(["a", "b"])(sheet, workbook)
+            for row in range(count):
+                sheet.write_formula(row + 1, 0, "=1/0", None, "#DIV/0!")
+
+        return make_workbook(fill)
+
+    assert len(read_workbook(errors(3))[1]) == 3
+    with pytest.raises(ContractBreach, match="more than 3 cells of one sheet are in error"):
+        read_workbook(errors(4))
+
+
 def test_a_range_of_a_sheet_is_read(make_workbook, read_workbook):
     """With its own header row, or without one; a title above it does not matter."""
     data = make_workbook(rows_of(["title"], [None, "a", "b"], ["n", 1, 2], ["n", 3, 4], ["n", 5, 6]), "Other")
