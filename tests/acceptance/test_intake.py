@@ -140,3 +140,10 @@ def test_nobody_without_a_token_sends_a_byte(service):
     answer = requests.post(f"{service[0]}/in/AA/flights", headers={"Content-Length": "4000000"}, timeout=60)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_token_that_is_unknown_reads_no_receipt(service):
+    """It is a problem, with 401."""
+    url = f"{service[0]}/in/AA/flights/receipts/rcpt_1"
+    answer = requests.get(url, headers={"Authorization": "Bearer milepost_no"}, timeout=60)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/problem+json")
