@@ -100,7 +100,7 @@ def place_alerts(ledger: Ledger, workspace: Workspace) -> Iterator[Alert]:
             kind="place_down", severity="critical", partner=state.partner, feed=state.feed,
             since=datetime.fromtimestamp(state.failing_since_us / 1_000_000, UTC),
             summary=state.held or f"{state.error}; {worked}, and {tries} failed since",
-            next_step=f"milepost pickup ls {state.partner}/{state.feed}",
+            next_step="milepost pickup ls" if state.held else f"milepost places check {state.partner}",
         )  # fmt: skip
     stuck: dict[tuple[str, str], list[PickedFile]] = {}
     for file in failing_files(ledger):
