@@ -106,7 +106,10 @@ def trial_lines(result: Trial, config: Feed) -> Iterator[str]:
     receipt, budget = result.receipt, config.budget
     line = outcome_line("refused" if receipt.outcome == "refused" else "would be delivered", receipt.account.as_dict())
     yield f"A trial, nothing is sent: {line}"
-    if receipt.error and not any(finding.text().endswith(receipt.error) for finding in receipt.findings):
+    unsaid = receipt.error  # by the findings, which are listed below
+    for finding in receipt.findings:
+        unsaid = unsaid.replace(finding.note, "")
+    if unsaid.strip("; "):
         yield f"  {receipt.error}"
     if receipt.outcome != "refused" and receipt.account.rows_by_outcome["quarantined"]:
         numbers = receipt.quarantined_rows
