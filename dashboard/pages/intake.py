@@ -84,10 +84,6 @@ def too_large(_: RequestEntityTooLarge) -> Response:
 @blueprint.errorhandler(HTTPException)
 def http_error(error: HTTPException) -> Response:
     """Answer any other error of HTTP with a problem."""
-    if error.response is not None:
-        return problem(
-            error.response.status_code, "Not signed in", "Send a token of this partner, or sign the request."
-        )
     detail = READ_ONLY if error.code == 405 else error.description or error.name
     return problem(error.code or 500, error.name, detail)
 

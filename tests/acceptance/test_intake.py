@@ -143,7 +143,7 @@ def test_nobody_without_a_token_sends_a_byte(service):
 
 
 def test_a_token_that_is_unknown_reads_no_receipt(service):
-    """It is a problem, with 401."""
+    """It is refused like everywhere else."""
     url = f"{service[0]}/in/AA/flights/receipts/rcpt_1"
     answer = requests.get(url, headers={"Authorization": "Bearer milepost_no"}, timeout=60)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (401, "application/problem+json")
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
