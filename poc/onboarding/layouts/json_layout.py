@@ -47,10 +47,13 @@ def json_layout(sample: SampleFile, format_name: str, choices: Choices) -> Layou
         doubt = "each of its elements becomes a row; without `explode`, a record is one row"
         guesses.append(Guess("list", exploded, len(elements), (doubt,)))
     left_out += [key for key in lists if key != exploded]
-    if left_out or dotted:
-        fields_match = "subset"
-        names = ", ".join([*left_out, *dotted])
-        guesses.append(Guess("left out", names, len(rows), ("lists, or keys with a dot in them, are no fields",)))
+    taken = {path.partition(".")[0] for path in (*scalars, exploded)}
+    left_out += [key for key in dict.fromkeys(key for row in rows for key in row) if key not in taken]
+    if left_out := list(dict.fromkeys([*left_out, *dotted])):
+        is_complete = all(path.partition(".")[0] in rows[0] for path in scalars)
+        fields_match = "subset" if is_complete else "partial"  # the first record stands for the header
+        doubt = "lists, empty objects, keys with a dot, and keys of two kinds are no fields"
+        guesses.append(Guess("left out", ", ".join(left_out), len(rows), (doubt,)))
     if not scalars:
         raise BadInput(f"{sample.path}: the records have no value that could be a field")
     settings: dict[str, Any] = {}
@@ -118,10 +121,15 @@ def object_lists(value: Any, path: str = "") -> list[tuple[str, list[Any]]]:
 
 
 def collect_paths(records: list[dict[str, Any]]) -> tuple[dict[str, None], dict[str, list[Any]], list[str]]:
-    """Return the paths of single values, those of lists with their elements, and keys that have a dot in them."""
+    """Return the paths of single values, those of lists with their elements, and keys that can be neither.
+
+    The latter have a dot in them, or are a list or an object in one record and something else in another.
+    """
     scalars: dict[str, None] = {}
     lists: dict[str, list[Any]] = {}
     dotted: dict[str, None] = {}
+    objects: set[str] = set()
+    single: set[str] = set()
 
     def visit(value: dict[str, Any], path: str) -> None:
         for key, inner in value.items():
@@ -129,13 +137,21 @@ def collect_paths(records: list[dict[str, Any]]) -> tuple[dict[str, None], dict[
             if "." in key or not key:
                 dotted[where] = None
             elif isinstance(inner, dict):
+                objects.add(where)
                 visit(inner, where)
             elif isinstance(inner, list):
                 lists.setdefault(where, []).extend(inner)
             else:
                 scalars.setdefault(where)
+                if inner is not None:
+                    single.add(where)
 
     for record in records:
         visit(record, "")
-    objects = {path.rpartition(".")[0] for path in scalars}
-    return {path: None for path in scalars if path not in lists and path not in objects}, lists, list(dotted)
+    mixed = objects & (single | lists.keys()) | (lists.keys() & single)  # of two kinds
+    unusable = [
+        path for path in (*scalars, *lists) if any(path == each or path.startswith(f"{each}.") for each in mixed)
+    ]
+    scalars = {path: None for path in scalars if path not in lists and path not in objects and path not in unusable}
+    lists = {path: elements for path, elements in lists.items() if path not in unusable}
+    return scalars, lists, [*dotted, *sorted(mixed)]

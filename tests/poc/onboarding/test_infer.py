@@ -47,6 +47,12 @@ TEXTS = {
         {"json": {}},
         {"id": "integer", "to.city": "string", "at": "datetime", "ok": "boolean"},
     ),
+    "uneven.jsonl": (
+        "utf-8",
+        '{"tags": [1], "extra": {}}\n{"id": 1, "to": "x", "a.b": 1}\n{"id": 2, "to": {"city": "Ulm"}, "tags": [2]}\n',
+        {"json": {"explode": "tags"}},
+        {"id": "integer", "tags": "integer"},
+    ),
     "nested.json": (
         "utf-8",
         '{"data": {"orders": [{"id": 1, "lines": [{"sku": "A1"}, {"sku": "A2"}]}, {"id": 2, "lines": []}]}}',
