@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 DAY_US = 86_400_000_000
 
 _F, _D = PARITY_FILE.c, PARITY_DIFFERENCE.c
-_DAY = (_F.compared_at_us // DAY_US).label("day")
+#: The number is part of the text: PostgreSQL groups by an expression only where its parameters are the same ones.
+_DAY = (_F.compared_at_us // sa.literal_column(str(DAY_US), sa.Integer)).label("day")
 _OF_FEED = sa.and_(_F.partner == sa.bindparam("of_partner"), _F.feed == sa.bindparam("of_feed"))
 SELECT_DAYS = (
     sa.select(_DAY, sa.func.count(), sa.func.sum(_F.left_records + _F.right_records), sa.func.max(_F.compared_at_us))

@@ -38,9 +38,9 @@ def pair(sha256: str, left: list[str], right: list[str]) -> FilePair:
     )  # fmt: skip
 
 
-def test_days_add_up_to_what_the_files_say(workspace):
+def test_days_add_up_to_what_the_files_say(workspace, ledger_address):
     """The same files, records and differences, explained or not; each day of UTC has its own."""
-    ledger = open_ledger(workspace.ledger)
+    ledger = open_ledger(ledger_address)
     compare_file(workspace, ledger, pair("ab", ["10.1", "10.1", "10.1"], ["10.1", "10.2", "12"]), NOW)
     compare_file(workspace, ledger, pair("cd", ["10.1", "10.1"], ["10.1"]), NOW + timedelta(seconds=1))
     rounding = {"cause": "rounding", "decision": "fix-there", "reason": "-", "owner": "ann"}
