@@ -151,7 +151,11 @@ def forgotten_files(comparison: Comparison, now_us: int) -> list[PickedFile]:
 
 
 def _is_taken(name: str, feed: Feed) -> bool:
-    """Return whether a name is one of the feed's files, and one that a folder can hold as it is."""
+    """Return whether a name is one of the feed's files, and one that a folder and the ledger can hold as it is."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # a file system's name that is not text
+        return False
     return belongs_to_feed(name, feed) and "/" not in name and "\0" not in name and name not in {".", ".."}
 
 

@@ -10,8 +10,6 @@ from poc.errors import (
     BadInput,
     ExchangeError,
     FileStillChanging,
-    LeaseLost,
-    LedgerDamaged,
     PlaceRefused,
     PlaceUnavailable,
     UnexpectedError,
@@ -26,7 +24,7 @@ from poc.pickup.comparison import (
     forgotten_files,
     settling_files,
 )
-from poc.pickup.fetch import FeedInbox, fetch_file, finish_fetched, remove_stray_parts
+from poc.pickup.fetch import FeedInbox, LocalTrouble, fetch_file, finish_fetched, remove_stray_parts
 from poc.pickup.store import (
     PlaceState,
     delete_files,
@@ -117,9 +115,7 @@ class PickupTurn:
         try:
             with as_place_error(self._settings.url), self._open_place() as place:
                 self._work(place, result)
-        except (LeaseLost, LedgerDamaged):
-            raise
-        except ExchangeError as error:
+        except (BadInput, PlaceUnavailable, LocalTrouble) as error:
             result.error = error
         self._ledger.roll_back()
         note_place(self._ledger, rules.partner, rules.feed_id, rules.place, result.error, self._now_us())

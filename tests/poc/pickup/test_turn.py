@@ -1,8 +1,10 @@
 """A turn takes complete files only, each version once, and tidies the place after the ledger has the exchange."""
 
+import os
+
 import pytest
 
-from poc.errors import PlaceRefused, PlaceUnavailable
+from poc.errors import PlaceRefused, PlaceUnavailable, TryLater
 from poc.pickup.store import read_place
 from poc.places.folder import FolderPlace
 
@@ -11,7 +13,7 @@ def test_a_file_is_fetched_after_two_looks_that_saw_it_unchanged(case):
     """One that grows between two looks settles anew; hidden, unfinished and other files are never taken."""
     place = case()
     place.put("a.csv", "flight\n1")
-    for name in ("b.csv.part", ".c.csv", "notes.txt"):
+    for name in ("b.csv.part", ".c.csv", "notes.txt", os.fsdecode(b"no-text-\xff.csv")):
         place.put(name, "x")
     assert place.turn().settling == 1
     place.put("a.csv", "flight\n1\n2\n")
@@ -193,3 +195,16 @@ def test_an_error_that_no_place_should_raise_is_one_of_that_place(case):
     assert (state.failing_since_us, state.failures, state.looked_at_us) == (since_us, 2, since_us - 30_000_000)
     place.turn(after_s=30)
     assert read_place(place.ledger, "UA", "flights").failing_since_us is None
+
+
+def test_a_ledger_that_is_busy_is_no_failure_of_the_place(case):
+    """The error is the caller's to report; nothing is written down about the place."""
+
+    class Busy(FolderPlace):
+        def look(self):
+            raise TryLater("ledger.db: database is locked")
+
+    place = case()
+    with pytest.raises(TryLater, match="is locked"):
+        place.turn(place=Busy(place.place_folder))
+    assert read_place(place.ledger, "UA", "flights") is None
