@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from poc.config import workspace
 from poc.contract import contract
 from poc.errors import BadInput
+from poc.ledger_address import REFERENCE, SQLITE
 from poc.pipeline.capabilities import resolve_level
 from poc.transports.secrets import resolve_secret
 from poc.validation.partner_problems import partner_problems
@@ -36,6 +37,7 @@ def find_problems(root: Path, environ: Mapping[str, str]) -> list[str]:
         settings = workspace.load_settings(root)
         resolve_level(settings.level)
         problems += notify_problems(root, settings, environ)
+        problems += ledger_problems(root, settings, environ)
     except BadInput as error:
         if not (root / "milepost.toml").is_file():
             raise
@@ -74,3 +76,18 @@ def notify_problems(root: Path, settings: WorkspaceSettings, environ: Mapping[st
             resolve_secret(settings.digest.smtp, environ, root)
         except BadInput as error:
             yield f"{root / 'milepost.toml'}: digest: {error}"
+
+
+def ledger_problems(root: Path, settings: WorkspaceSettings, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield the secrets of a ledger in PostgreSQL that cannot be read, and packages that are missing."""
+    place = f"{root / 'milepost.toml'}: `ledger`"
+    if settings.ledger == SQLITE:
+        return
+    for package in ("alembic", "psycopg"):
+        if find_spec(package) is None:
+            yield f"{place} needs the package {package}; install it with `pip install 'milepost[postgres]'`"
+    for kind, name in REFERENCE.findall(settings.ledger):
+        if kind == "env" and not environ.get(name):
+            yield f"{place}: the environment variable {name} is not set"
+        if kind == "file" and not (root / name).is_file():
+            yield f"{place}: {root / name}: no such file"

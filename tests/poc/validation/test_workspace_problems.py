@@ -22,6 +22,22 @@ def test_a_target_without_its_secret_or_its_package_is_a_problem(tmp_path, monke
     assert "milepost.toml: notify 'ops': the environment variable OPS_MAIL is not set" in secret
 
 
+def test_a_ledger_whose_secret_cannot_be_read_is_a_problem(tmp_path):
+    """The line names the variable or file; a password that stands in the settings is a mistake."""
+    create_workspace(tmp_path / "w", "shop", "live", {}, "")
+    path = tmp_path / "w" / "milepost.toml"
+    text = path.read_text()
+    for secret, problem in (
+        ("${env:PASSWORD}", "the environment variable PASSWORD is not set"),
+        ("${file:password}", "w/password: no such file"),
+        ("hidden", "`ledger`: holds a password; write"),
+    ):
+        path.write_text(text.replace("\nname =", f'\nledger = "postgresql://shop:{secret}@db/shop"\nname =', 1))
+        (line,) = [line for line in find_problems(tmp_path / "w", {}) if "ledger" in line]
+        assert problem in line
+        assert "hidden" not in line
+
+
 def test_a_monolith_that_cannot_be_started_is_a_problem(moved):
     """The line names the program: a script without the right to run, or a name that is on no path."""
     assert find_problems(moved.root, {"PATH": "/bin:/usr/bin"}) == []
