@@ -84,6 +84,8 @@ class ControlCheck:
     _trailer: bytes | None = None
     _sums: dict[str, Decimal] = field(default_factory=dict)
     _unreadable: bool = False
+    _unknown: int = 0  #: rows that are no record of the format, which a count may leave out
+    _unknown_note: str = ""  #: of the first of them
 
     def without_trailer(self, blocks: Iterator[RecordBlock]) -> Iterator[RecordBlock]:
         """Yield the blocks of rows; the last row of the file is its trailer. Raises ContractBreach."""
@@ -110,6 +112,10 @@ class ControlCheck:
         """Add the values of a block to the sums."""
         names = {name for record in (self.records.header, self.records.trailer) if record for name in record.sums}
         self._unreadable |= bool(names and parsed.faults)
+        for row_faults in parsed.faults.values():
+            notes = [note for code, _, note in row_faults if code == BROKEN]
+            self._unknown += bool(notes)
+            self._unknown_note = self._unknown_note or next(iter(notes), "")
         for name in names:
             mark = self.records._decimal_chars.get(name, ".")  # noqa: SLF001 - of the same module
             try:
@@ -139,7 +145,8 @@ class ControlCheck:
         count = self.records.read_number(text, record.count, self.encoding, what, "")
         if count != rows + record.count_adds:
             has = f"{rows + record.count_adds:,}{' with its control records' if record.count_adds else ''}"
-            raise ContractBreach(WRONG_COUNT, f"the {what} says {count:,} rows, and the file has {has}")
+            cause = f"; of these, {self._unknown:,} cannot be read: {self._unknown_note}" if self._unknown else ""
+            raise ContractBreach(WRONG_COUNT, f"the {what} says {count:,} rows, and the file has {has}{cause}")
 
     def _compare_sums(self, what: str, record: ControlRecord, text: bytes) -> Iterator[Finding]:
         for name, place in record.sums.items():

@@ -50,6 +50,16 @@ def test_a_file_whose_records_are_wrong_is_refused(read, data, code, message, si
     assert refused.value.code == code
 
 
+def test_a_record_type_that_the_feed_does_not_name_is_said_where_the_count_is_wrong(read):
+    """The trailer counts details alone, and the file has a type of its own among them: that is the cause, no cut."""
+    keys = {"columns": {"a": {"start": 2, "width": 2}, "b": {"start": 4, "width": 3}}, "detail": "D"}
+    trailer = {"starts": "9", "count": {"start": 2, "width": 4}}
+    with pytest.raises(
+        ContractBreach, match="the file has 2; of these, 1 cannot be read: the record type 'S' is not known"
+    ):
+        read("0 day\nDxx005\nSum  1\n90001\n", format="fixed", fixed=keys, header={"starts": "0"}, trailer=trailer)
+
+
 def test_a_sum_is_not_compared_where_a_row_is_unreadable(read):
     """The row is set aside, and a note says that the sum was not compared; its row counts."""
     valid, rejected, notes = read("a,b\nx,1\ny\nTRL,2,5\n", trailer=SUMS)
