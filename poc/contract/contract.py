@@ -120,14 +120,15 @@ class Contract:
     in a file: the code of a finding, and the fields; the primary key first. `local` are datetimes without a time zone,
     `zone_optional` those of which each value may have one, `integers` columns that are parsed by one cast. `key_values`
     convert the columns of keys in which two notations may have the same value. `json_values`: a column of type `any`
-    holds JSON values, not texts. `decimal_chars` and `boolean_texts` are the notations of numbers and booleans, for
-    readers of formats that have such values. `notes` say where a contract is not taken literally.
+    holds JSON values, not texts. `decimal_chars`, `group_chars` and `boolean_texts` are the notations of numbers and
+    booleans, for readers that need them. `notes` say where a contract is not taken literally.
     """
 
     names: tuple[str, ...]
     types: dict[str, str]
     json_values: bool
     decimal_chars: dict[str, str]
+    group_chars: dict[str, str]
     boolean_texts: dict[str, tuple[str, str]]
     missing_values: tuple[str, ...]
     field_missing: dict[str, tuple[str, ...]]
@@ -236,6 +237,7 @@ def compile_contract(schema: Schema, *, json_values: bool = False) -> Contract:
         types={field.name: field.type for field in schema.fields},
         json_values=json_values,
         decimal_chars={field.name: field.decimal_char for field in schema.fields if field.decimal_char != "."},
+        group_chars={field.name: field.group_char for field in schema.fields if field.group_char},
         boolean_texts={
             field.name: (field.true_values[0], field.false_values[0])
             for field in schema.fields

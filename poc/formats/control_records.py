@@ -46,6 +46,7 @@ class ControlRecords:
         self.trailer_start = b"" if feed.trailer is None else feed.trailer.starts.encode(codec)
         self._grammar = csv_grammar(feed.dialect, "utf-8")
         self._decimal_chars = expected.decimal_chars
+        self._group_chars = expected.group_chars
 
     def header_fault(self, record: bytes) -> str:
         """Explain why the first line of a file is no header record; empty if it is one."""
@@ -68,9 +69,15 @@ class ControlRecords:
             cells = self._grammar.split_cells(text)
             value = cells[place - 1].decode().strip() if place <= len(cells) else ""
         try:
-            return as_number(value, self._decimal_chars.get(field_name, "."))
+            return self.number_of(field_name, value)
         except InvalidOperation as error:
             raise ContractBreach(WRONG_COUNT, f"the {what} has {truncate(value)!r} in place of a number") from error
+
+    def number_of(self, field_name: str, text: str) -> Decimal:
+        """Return a number in the notation of a field; "" for none. Raises InvalidOperation."""
+        if group := self._group_chars.get(field_name):
+            text = text.replace(group, "")
+        return as_number(text, self._decimal_chars.get(field_name, "."))
 
 
 @dataclass(slots=True)
@@ -117,9 +124,10 @@ class ControlCheck:
             self._unknown += bool(notes)
             self._unknown_note = self._unknown_note or next(iter(notes), "")
         for name in names:
-            mark = self.records._decimal_chars.get(name, ".")  # noqa: SLF001 - of the same module
             try:
-                numbers = [as_number(text, mark) for text in parsed.frame.get_column(name) if text is not None]
+                numbers = [
+                    self.records.number_of(name, text) for text in parsed.frame.get_column(name) if text is not None
+                ]
                 with localcontext(ADDITION):
                     self._sums[name] = sum(numbers, self._sums.get(name, Decimal(0)))
             except InvalidOperation:

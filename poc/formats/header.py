@@ -48,6 +48,10 @@ class ExpectedFields(Protocol):
         """The decimal mark of each field of numbers in which it is not a point."""
 
     @property
+    def group_chars(self) -> Mapping[str, str]:
+        """The mark between groups of digits of each field of numbers that has one."""
+
+    @property
     def boolean_texts(self) -> Mapping[str, tuple[str, str]]:
         """The texts of true and false in each field of booleans."""
 
@@ -77,6 +81,7 @@ class HeaderFields:
     types: Mapping[str, str] = field(default_factory=dict)
     formats: Mapping[str, str] = field(default_factory=dict)
     decimal_chars: Mapping[str, str] = field(default_factory=dict)
+    group_chars: Mapping[str, str] = field(default_factory=dict)
     boolean_texts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     field_missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     required: tuple[str, ...] = ()

@@ -57,6 +57,7 @@ class Fields:
     field_missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     decimal_chars: dict[str, str] = field(default_factory=dict)
+    group_chars: dict[str, str] = field(default_factory=dict)
     boolean_texts: dict[str, tuple[str, str]] = field(default_factory=dict)
     fields_match: str = "partial"
 

@@ -19,6 +19,7 @@ class Fields:
     types: dict[str, str] = field(default_factory=dict)
     formats: dict[str, str] = field(default_factory=dict)
     decimal_chars: dict[str, str] = field(default_factory=dict)
+    group_chars: dict[str, str] = field(default_factory=dict)
     boolean_texts: dict[str, tuple[str, str]] = field(default_factory=dict)
     field_missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
     required: tuple[str, ...] = ()

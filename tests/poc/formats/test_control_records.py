@@ -60,6 +60,15 @@ def test_a_record_type_that_the_feed_does_not_name_is_said_where_the_count_is_wr
         read("0 day\nDxx005\nSum  1\n90001\n", format="fixed", fixed=keys, header={"starts": "0"}, trailer=trailer)
 
 
+def test_a_sum_is_compared_in_the_notation_of_its_field(read, expected):
+    """Marks between groups of digits are none of the number, in the rows and in the trailer."""
+    fields = expected(decimal_chars={"b": ","}, group_chars={"b": "."})
+    data = "a;b\nx;1.234,50\ny;765,50\nTRL;2;2.000,00\n"
+    assert len(read(data, fields, delimiter=";", trailer=SUMS)[0]) == 2
+    with pytest.raises(ContractBreach, match="as the sum of b"):
+        read(data.replace("2.000,00", "2.000,01"), fields, delimiter=";", trailer=SUMS)
+
+
 def test_a_sum_is_not_compared_where_a_row_is_unreadable(read):
     """The row is set aside, and a note says that the sum was not compared; its row counts."""
     valid, rejected, notes = read("a,b\nx,1\ny\nTRL,2,5\n", trailer=SUMS)
