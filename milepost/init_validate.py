@@ -72,10 +72,16 @@ def replace_ledger(root: Path) -> str:
     from poc.config.workspace import load_workspace
     from poc.errors import BadInput
     from poc.ledger.opening import create_ledger
+    from poc.ledger.workspace_id import MARKER
+    from poc.ledger_address import marker_path
 
     ledger = load_workspace(root).ledger
     if not isinstance(ledger, Path):
-        raise BadInput(f"{ledger}: restore the database from a copy, or empty it and run `milepost migrate`")
+        raise BadInput(
+            f"{ledger}: restore the database from a copy. If it is lost for good, make the tables in an empty one with "
+            f"`milepost migrate`, and remove {marker_path(ledger).with_name(MARKER)}; a file that was delivered before "
+            "and is handed in again is then delivered again"
+        )
     create_ledger(ledger)
     return f"{ledger} is new and empty. A file that was delivered before and is handed in again is sent again."
 
