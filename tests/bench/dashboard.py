@@ -76,7 +76,7 @@ EVENTS_PER_S, INGEST_S, PAUSE_S = 2_000, 30.0, 0.1
 
 #: Endpoints that need accounts or a running service, or are no page: static files, and those for programs; data has a
 #: suffix.
-ASIDE = ("intake.", 
+ASIDE = ("intake.",
     "static", "static_files.", "access.", "acts.", "audit.", "health.", "migration.detail", "repairs.", "shares.",
     "today.",
 )  # fmt: skip
