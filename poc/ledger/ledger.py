@@ -56,15 +56,20 @@ class Ledger(ABC):
         self, engine: sa.Engine, address: LedgerAddress, folder: Path, ids: WorkspaceIds, statements: Statements
     ) -> None:
         self.address, self.folder, self.ids = address, folder, ids
-        self.connection = engine.connect()
+        self._connection = engine.connect()
         self.guard: Callable[[], None] | None = None
         self._engine = engine
-        self._driver = driver_of(self.connection)
+        self._driver = driver_of(self._connection)
         self._statements = statements
         self._writing = False
         self._joined = False  # commits are joined to one
         self._waiting = WaitingChanges()
         self._waits_for_disk: bool | None = None  # as set while commits are joined
+
+    @property
+    def connection(self) -> sa.Connection:
+        """The connection of SQLAlchemy, for statements that are run once. Raises TryLater, LedgerDamaged."""
+        return self._connection
 
     @abstractmethod
     def sibling(self) -> Self:
@@ -276,7 +281,7 @@ class Ledger(ABC):
 
     def close(self) -> None:
         """Close the connection; what was not committed is rolled back."""
-        self.connection.close()
+        self._connection.close()
         self._end_writing()
 
 

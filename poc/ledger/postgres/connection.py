@@ -54,16 +54,17 @@ def new_engine(
         BadInput: the URL is none, or a secret in it cannot be read.
     """
     sa.dialects.registry.register("postgresql.ledger", "poc.ledger.postgres.dialect", "LedgerDialect")
+    url = full_url(address, environ)
     timeout_ms = int(lock_timeout_s * 1000)
-    arguments = {
-        "connect_timeout": CONNECT_TIMEOUT_S,
-        "application_name": "milepost",
-        "options": f"-c lock_timeout={timeout_ms} -c default_transaction_read_only={'on' if read_only else 'off'}",
-    }
+    options = f"-c lock_timeout={timeout_ms} -c default_transaction_read_only={'on' if read_only else 'off'}"
+    defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "milepost"}
+    arguments = {name: value for name, value in defaults.items() if name not in url.query}
+    arguments["options"] = " ".join((options, *url.normalized_query.get("options", ())))
     engine = sa.create_engine(
-        full_url(address, environ),
+        url,
         connect_args=arguments,
         poolclass=sa.NullPool,
+        pool_reset_on_return=None,  # a closed connection is rolled back by the server, and a lost one cannot be
         isolation_level="AUTOCOMMIT",
         paramstyle="format",
         use_native_hstore=False,
@@ -86,7 +87,7 @@ def full_url(address: PostgresAddress, environ: Mapping[str, str]) -> sa.URL:
 
     try:
         url = sa.make_url(REFERENCE.sub(value, address.url))
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):  # the second: its port is no number
         raise BadInput("`ledger` is no URL of a database: write postgresql+psycopg://USER@HOST/DATABASE") from None
     if url.drivername not in SCHEMES:
         raise BadInput(f"`ledger` has the scheme {url.drivername!r}; choices: {', '.join(SCHEMES)}")

@@ -40,6 +40,13 @@ class PostgresLedger(Ledger):
         self._address = address
         self._begin_text = BEGIN
 
+    @property
+    def connection(self) -> sa.Connection:
+        """The connection of SQLAlchemy, made again where it was lost. Raises TryLater, LedgerDamaged."""
+        if not self._writing:
+            self._connect_again()
+        return self._connection
+
     def sibling(self) -> Self:
         """Return a connection for another thread, which its caller closes. Raises TryLater, LedgerDamaged."""
         with self._translate_errors():
@@ -86,11 +93,17 @@ class PostgresLedger(Ledger):
         """Make a connection that was lost again, as after a restart of the server."""
         if self._driver.closed:
             with suppress(sa.exc.SQLAlchemyError, psycopg.Error):
-                self.connection.invalidate()
-                self.connection.close()
+                self._connection.invalidate()
+                self._connection.close()
             with self._translate_errors():
-                self.connection = self._engine.connect()
-                self._driver = driver_of(self.connection)
+                self._connection = self._engine.connect()
+                self._driver = driver_of(self._connection)
+
+    def close(self) -> None:
+        """Close the connection, also one that was lost; what was not committed is rolled back by the server."""
+        with suppress(sa.exc.SQLAlchemyError, psycopg.Error):
+            self._connection.close()
+        self._end_writing()
 
     def check_in_place(self) -> None:
         """Do nothing: the server keeps its files."""

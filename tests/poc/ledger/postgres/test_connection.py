@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from poc.errors import BadInput, LedgerDamaged, TryLater
-from poc.ledger.postgres.connection import full_url, translate_database_errors
+from poc.ledger.postgres.connection import full_url, new_engine, translate_database_errors
 from poc.ledger_address import PostgresAddress
 
 
@@ -34,13 +34,28 @@ def test_all_of_the_url_may_be_a_secret():
 
 
 @pytest.mark.parametrize(
-    ("url", "match"), [("${env:NONE}", "variable NONE"), ("${file:none}", "file .*none"), ("${env:BAD}", "scheme")]
+    ("url", "match"),
+    [
+        ("${env:NONE}", "variable NONE"),
+        ("${file:none}", "file .*none"),
+        ("${env:BAD}", "scheme"),
+        ("${env:CUT}", "no URL"),
+    ],
 )
 def test_a_secret_that_cannot_be_used_is_named_and_not_shown(url, match):
     """The message names the variable or file."""
     with pytest.raises(BadInput, match=match) as caught:
-        full_url(address(url), {"BAD": "mysql://u:hidden@h/d"})
+        full_url(address(url), {"BAD": "mysql://u:hidden@h/d", "CUT": "postgresql://h:hidden/d"})
     assert "hidden" not in str(caught.value)
+
+
+def test_parameters_of_the_url_are_used_beside_those_of_the_ledger(postgres, tmp_path):
+    """Tables may be in a schema of their own, and the time for connecting may be another."""
+    place = address(f"{postgres.new_database()}&options=-csearch_path%3Dshop&application_name=shop", tmp_path)
+    with new_engine(place, 7.0).connect() as connection:
+        names = ("search_path", "application_name", "lock_timeout")
+        values = [connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]
+    assert values == ["shop", "shop", "7s"]
 
 
 @pytest.mark.parametrize(

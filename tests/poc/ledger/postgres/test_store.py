@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from poc.errors import TryLater
 from poc.ledger.lease import LeaseHolder, guarded_by
 from poc.ledger.opening import open_ledger
+from poc.ledger.queries import unconfirmed_requests
 from poc.ledger.schema import FEED
 
 FILE = ("UA", "flights", "a.csv", "ab" * 32)
@@ -46,6 +47,34 @@ def test_a_lost_connection_loses_the_transaction_and_is_made_again(ledger):
     with pytest.raises(TryLater):
         ledger.get(entry.exchange_id)
     assert ledger.get(entry.exchange_id).outcome == "open"
+
+
+def test_a_query_for_people_has_a_new_connection_after_a_lost_one(postgres, ledger):
+    """Also where the server was away for a while, each query says to try later, and none fails otherwise."""
+    unconfirmed_requests(ledger)
+    end_connections(ledger)
+    with pytest.raises(TryLater):
+        unconfirmed_requests(ledger)
+    assert unconfirmed_requests(ledger) == []
+    postgres.stop()
+    try:
+        for _ in range(3):
+            with pytest.raises(TryLater):
+                unconfirmed_requests(ledger)
+            with pytest.raises(TryLater):
+                ledger.get("x")
+    finally:
+        postgres.start()
+    assert unconfirmed_requests(ledger) == []
+
+
+def test_a_connection_that_was_lost_is_closed_without_a_word(ledger, caplog):
+    """Nothing is raised and nothing is logged: the server rolls back."""
+    sibling = ledger.sibling()
+    sibling.record_attempt(sibling.find(*FILE), 10, 1)
+    end_connections(ledger)
+    sibling.close()
+    assert caplog.text == ""
 
 
 def test_a_lease_that_was_checked_is_kept_until_the_commit(ledger):
