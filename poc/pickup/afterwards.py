@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from poc.errors import FileStillChanging
 from poc.pickup.store import is_exchange_finished, update_file
 
 if TYPE_CHECKING:
@@ -29,10 +28,10 @@ def do_afterwards(place: Place, settings: Pickup, file: PickedFile, comparison: 
     """Keep, move or delete a file whose exchange is finished, and return which: kept, moved, deleted, gone or replaced.
 
     Its announcement goes first: left behind, it would announce the next file of that name before it is complete. A file
-    that is no longer there was taken away before, also by this program, where the answer was lost. For one that changes
-    at this moment, the text is empty: the next look decides.
+    that is no longer there was taken away before, also by this program, where the answer was lost.
 
     Raises:
+        FileStillChanging: it has changed since the look, and is left: the next look decides.
         PlaceUnavailable, PlaceRefused: the place failed; it is tried again.
     """
     seen = comparison.by_name.get(file.name)
@@ -42,12 +41,9 @@ def do_afterwards(place: Place, settings: Pickup, file: PickedFile, comparison: 
         return "replaced"
     if settings.after == "keep":
         return "kept"
-    try:
-        if announcement and (announced := comparison.by_name.get(announcement)) is not None:
-            take_away(place, settings, announced.name, comparison)
-        take_away(place, settings, file.name, comparison)
-    except FileStillChanging:
-        return ""
+    if announcement and (announced := comparison.by_name.get(announcement)) is not None:
+        take_away(place, settings, announced.name, comparison)
+    take_away(place, settings, file.name, comparison)
     return "moved" if settings.moves_to else "deleted"
 
 

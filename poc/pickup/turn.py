@@ -154,8 +154,8 @@ class PickupTurn:
                 comparison.files[file.name] = self._fetch_one(place, comparison, file)
                 result.fetched += 1
                 in_a_row = 0
-            except FileStillChanging:
-                continue  # the next look sees another version of it
+            except FileStillChanging as error:
+                self._note_change(file, error)
             except (PlaceRefused, PlaceUnavailable) as error:
                 in_a_row += 1
                 self._note_failure(file, error)
@@ -193,13 +193,23 @@ class PickupTurn:
                 with as_place_error(self._settings.url):
                     done = do_afterwards(place, self._settings, file, comparison, announcement)
                 self._keep_going()
+            except FileStillChanging as error:
+                self._note_change(file, error)
+                continue
             except (PlaceRefused, PlaceUnavailable) as error:
                 self._note_failure(file, error)
                 if isinstance(error, PlaceUnavailable):
                     raise
                 continue
-            if done:
-                note_ended(self._ledger, file, done, now_us)
+            note_ended(self._ledger, file, done, now_us)
+
+    def _note_change(self, file: PickedFile, error: FileStillChanging) -> None:
+        """Write down that a file has changed since the look; it is a failure where a second look shows it unchanged."""
+        if file.error:  # else another version is seen next, and has none
+            self._note_failure(file, error)
+            return
+        update_file(self._ledger, file, error=str(error))
+        self._ledger.commit()
 
     def _note_failure(self, file: PickedFile, error: ExchangeError) -> None:
         """Write down why a step of a file failed, and when it is tried again."""

@@ -139,6 +139,6 @@ class SftpPart:
 
 
 def seen_file(name: str, attrs: asyncssh.SFTPAttrs) -> Seen:
-    """Return what is seen of a file, by its attributes."""
+    """Return what is seen of a file, by its attributes; its time is its mark, as SFTP has no other."""
     changed_at = None if attrs.mtime is None else datetime.fromtimestamp(attrs.mtime, UTC)
-    return Seen(name, attrs.size or 0, changed_at, "")
+    return Seen(name, attrs.size or 0, changed_at, "" if attrs.mtime is None else str(attrs.mtime))

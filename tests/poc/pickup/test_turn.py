@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from poc.errors import PlaceRefused, PlaceUnavailable, TryLater
-from poc.pickup.store import read_place
+from poc.errors import FileStillChanging, PlaceRefused, PlaceUnavailable, TryLater
+from poc.pickup.store import failing_files, read_place
 from poc.places.folder import FolderPlace
 
 
@@ -43,6 +43,21 @@ def test_no_version_is_fetched_twice_and_another_one_is_a_new_file(case):
     place.turn(after_s=60)
     assert place.inbox_files() == {"a.csv": "other"}
     assert place.states() == [("a.csv", "ended", "kept"), ("a.csv", "placed", "")]
+
+
+def test_a_file_of_the_same_size_at_an_sftp_server_is_fetched_and_not_deleted_unread(case, sftp):
+    """Its time tells it from the one that was there before, whose exchange has just ended."""
+    settings = {**sftp.access, "settled": "1s", "after": "delete"}
+    place = case(more="\n".join(f'{name} = "{value}"' for name, value in settings.items()), url=sftp.url + "/place")
+    place.put("a.csv", "one")
+    os.utime(place.place_folder / "a.csv", (1000, 1000))
+    place.turn()
+    place.turn(after_s=1)
+    place.finish("a.csv")
+    place.put("a.csv", "two")
+    place.turn(after_s=30)
+    place.turn(after_s=1)
+    assert place.inbox_files() == {"a.csv": "two"}
 
 
 def test_a_file_with_a_taken_name_in_the_inbox_overwrites_nothing(case):
@@ -166,6 +181,35 @@ def test_a_transfer_that_is_cut_leaves_nothing_and_is_done_again(case):
     assert place.turn(after_s=30, place=Cut(place.place_folder, 1)).error is None
     assert place.inbox_files() == {"a.csv": "0123456789"}
     assert read_place(place.ledger, "UA", "flights").failing_since_us is None
+
+
+@pytest.mark.parametrize("verb", ["read", "take_away"])
+def test_a_file_that_has_changed_at_each_try_while_each_look_shows_it_unchanged_is_a_failure(case, verb):
+    """One change is none, as the next look sees another version; a place whose answers differ would hide the file."""
+
+    class Contradictory(FolderPlace):
+        def read(self, seen):
+            if verb == "read":
+                raise FileStillChanging("a.csv: changed since it was seen")
+            yield from super().read(seen)
+
+        def take_away(self, seen, folder=""):
+            raise FileStillChanging("a.csv: changed since it was seen")
+
+    place = case(more='settled = "1s"\nafter = "delete"')
+    place.put("a.csv", "one")
+    contradictory = Contradictory(place.place_folder)
+    place.turn(place=contradictory)
+    place.turn(after_s=1, place=contradictory)
+    if verb == "take_away":
+        place.finish("a.csv")
+        place.turn(after_s=1, place=contradictory)
+    assert failing_files(place.ledger) == []
+    place.turn(after_s=1, place=contradictory)
+    assert [file.error for file in failing_files(place.ledger)] == ["a.csv: changed since it was seen"]
+    place.turn(after_s=60)
+    place.turn(after_s=60)
+    assert failing_files(place.ledger) == []
 
 
 def test_a_file_that_is_too_large_is_not_fetched_and_stops_no_other(case):
