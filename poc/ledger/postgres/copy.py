@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 #: Rows that are written at once.
 BATCH_ROWS = 1_000
 
+#: Attempts to lock a ledger while its write-ahead log is empty.
+LOCK_ATTEMPTS = 20
+
 #: Columns that say where the file of a ledger in SQLite is; a move leaves them empty.
 PLACE_COLUMNS = {"host": "", "path": "", "device": 0, "inode": 0}
 
@@ -69,7 +72,7 @@ def _to_postgres(source: Path, target: PostgresAddress) -> dict[str, int]:
         stack.enter_context(postgres_connection.translate_database_errors(str(target)))
         reading = stack.enter_context(sqlite_connection.new_engine(source, LOCK_TIMEOUT_S).connect())
         writing = stack.enter_context(postgres_connection.new_engine(target, LOCK_TIMEOUT_S).connect())
-        reading.exec_driver_sql("BEGIN IMMEDIATE")
+        lock_whole_file(reading, source)  # until the end: what is written after the copy would be in no valid ledger
         refuse_used(reading)
         writing.exec_driver_sql("BEGIN")
         writing.exec_driver_sql(f"LOCK TABLE {', '.join(map(_quoted, METADATA.tables))} IN EXCLUSIVE MODE")
@@ -80,14 +83,13 @@ def _to_postgres(source: Path, target: PostgresAddress) -> dict[str, int]:
                 number = f"pg_get_serial_sequence('{table.name}', '{column.name}')"
                 query = f"SELECT setval({number}, MAX({column.name})) FROM {_quoted(table.name)}"  # noqa: S608
                 writing.exec_driver_sql(query)
-        reading.rollback()
-        reading.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         moved = _free_name(source)
         source.rename(moved)
         try:
             writing.exec_driver_sql("COMMIT")
-        except BaseException:
-            moved.rename(source)
+        except sa.exc.DBAPIError as error:
+            if not is_outcome_unknown(error):
+                moved.rename(source)
             raise
     for name in (f"{source}-wal", f"{source}-shm"):
         Path(name).unlink(missing_ok=True)
@@ -100,6 +102,7 @@ def _to_sqlite(source: PostgresAddress, target: Path) -> dict[str, int]:
     part = target.with_name(f"{target.name}.part")
     part.unlink(missing_ok=True)
     create_file(part)
+    is_ending = False
     try:
         with ExitStack() as stack:
             stack.enter_context(postgres_connection.translate_database_errors(str(source)))
@@ -116,13 +119,35 @@ def _to_sqlite(source: PostgresAddress, target: Path) -> dict[str, int]:
             for name in PUT_OUT_OF_USE:
                 reading.exec_driver_sql(f"ALTER TABLE {name} RENAME TO {name}_{MOVED}")
             reading.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '{MOVED}'")  # noqa: S608 (constants)
+            is_ending = True  # if the connection is lost now, the copy may be the only valid ledger
             reading.exec_driver_sql("COMMIT")
         part.rename(target)
     except BaseException:
-        if not target.exists():
+        if not is_ending:
             part.unlink(missing_ok=True)
         raise
     return counts
+
+
+def lock_whole_file(connection: sa.Connection, path: Path) -> None:
+    """Lock a ledger in SQLite while none of its changes is in the write-ahead log: the file alone is the ledger.
+
+    Raises TryLater: others read or write it all the time.
+    """
+    log = Path(f"{path}-wal")
+    for _ in range(LOCK_ATTEMPTS):
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if not log.exists() or log.stat().st_size == 0:
+            return
+        connection.rollback()
+    raise TryLater(f"{path}: other processes use it; stop them, and try again")
+
+
+def is_outcome_unknown(error: sa.exc.DBAPIError) -> bool:
+    """Return whether a server may have done a commit that failed: the connection was lost, or the server stopped."""
+    state = getattr(error.orig, "sqlstate", None)
+    return state is None or state.startswith(("08", "57P"))
 
 
 def copy_rows(reading: sa.Connection, writing: sa.Connection) -> dict[str, int]:

@@ -28,6 +28,10 @@ BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 #: The commit of this transaction survives the death of this process, and may be lost with the server's power.
 BEGIN_UNSYNCED = f"{BEGIN}; SET LOCAL synchronous_commit = off"
 
+#: Two characters with `-` between them, in the brackets of a pattern; and a regular expression that matches nothing.
+RANGE = re.compile("(.)-(.)", re.DOTALL)
+NOTHING = "(?!)"
+
 
 class PostgresLedger(Ledger):
     """One connection to a ledger in PostgreSQL; a lost connection is made again for the next transaction."""
@@ -128,8 +132,10 @@ def glob_regex(pattern: str) -> str:
         character, at = pattern[at], at + 1
         end = pattern.find("]", at + 1 + (pattern[at : at + 1] in {"!", "^"})) if character == "[" else -1
         if end > 0:
-            inner = pattern[at:end].replace("\\", "\\\\").replace("[", "\\[")
-            text += f"[{'^' + inner[1:] if inner[0] in '!^' else inner}]"
+            sign, inner = ("^", pattern[at + 1 : end]) if pattern[at] in "!^" else ("", pattern[at:end])
+            inner = RANGE.sub(lambda match: match[0] if match[1] <= match[2] else "", inner)
+            inner = re.sub(r"([\\\[^])", r"\\\1", inner)
+            text += f"[{sign}{inner}]" if inner else "." if sign else NOTHING
             at = end + 1
         else:
             text += {"*": ".*", "?": "."}.get(character) or re.escape(character)

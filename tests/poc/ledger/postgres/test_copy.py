@@ -1,14 +1,17 @@
 """A ledger is moved as a whole, and is in use in one place only."""
 
 import os
+import sqlite3
 from contextlib import closing
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
 from poc.errors import BadInput, LedgerDamaged, TryLater
 from poc.ledger.lease import LeaseHolder
 from poc.ledger.opening import open_ledger
+from poc.ledger.postgres import copy
 from poc.ledger.postgres.copy import copy_ledger
 from poc.ledger.process_identity import process_id
 from poc.ledger.schema import DECISION, FEED, WORKSPACE
@@ -101,3 +104,49 @@ def test_a_ledger_that_a_process_works_with_is_refused(source, postgres, tmp_pat
             copy_ledger(source, postgres.new_ledger(tmp_path))
         lease.give_back(taken)
     assert copy_ledger(source, postgres.new_ledger(tmp_path))["feed"] == ROWS + 1
+
+
+def at_the_last_step(monkeypatch, act):
+    """Let something happen when all rows are copied, before the ledger is put out of use."""
+    free_name = copy._free_name
+    monkeypatch.setattr(copy, "_free_name", lambda path: (act(), free_name(path))[1])
+
+
+def test_nothing_is_written_to_a_ledger_after_its_rows_were_copied(source, postgres, tmp_path, monkeypatch):
+    """A worker that waited for its lock meanwhile gets it when the ledger is out of use."""
+    attempts = []
+
+    def write():
+        with closing(sqlite3.connect(source, timeout=0)) as connection:
+            connection.create_function("newer_release_of_milepost", 0, lambda: 0)
+            try:
+                connection.execute("UPDATE feed SET owner = 'a worker'")
+                connection.commit()
+            except sqlite3.OperationalError as error:
+                attempts.append(str(error))
+
+    at_the_last_step(monkeypatch, write)
+    copy_ledger(source, postgres.new_ledger(tmp_path))
+    assert attempts == ["database is locked"]
+
+
+def test_a_connection_that_is_lost_at_the_last_step_leaves_no_two_ledgers(source, postgres, tmp_path, monkeypatch):
+    """The server may have done the commit, so the file stays out of use; renamed, it is the ledger as before."""
+    target, before = postgres.new_ledger(tmp_path), contents(source)
+
+    def end_connections():
+        with psycopg.connect(target.url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid != pg_backend_pid()"
+            )
+
+    at_the_last_step(monkeypatch, end_connections)
+    with pytest.raises(TryLater):
+        copy_ledger(source, target)
+    with pytest.raises(LedgerDamaged, match="is missing"):
+        open_ledger(source)
+    with pytest.raises(LedgerDamaged, match="had one before"):
+        open_ledger(target)
+    (tmp_path / "ledger.db.moved-1").rename(source)
+    assert contents(source) == before

@@ -109,7 +109,8 @@ def test_commits_wait_for_the_disk_unless_they_need_not(ledger):
 
 
 @pytest.mark.parametrize(
-    "pattern", ["a*.csv", "?1.csv", "[ab]*", "[!a]*", "a.csv", "a+(b).csv", "[a.csv", "*]*", "[]]*"]
+    "pattern",
+    ["a*.csv", "?1.csv", "[ab]*", "[!a]*", "a.csv", "a+(b).csv", "[a.csv", "*]*", "[]]*", "[z-a]*", "[!z-a]*"],
 )
 def test_a_pattern_of_names_matches_as_in_a_shell(ledger, pattern):
     """Characters of regular expressions stand for themselves."""
