@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,9 +106,10 @@ class FolderPlace:
             if folder:
                 target_folder = self.folder / folder
                 target_folder.mkdir(parents=True, exist_ok=True)
-                names = free_names(seen.name)
-                target = next(t for t in (target_folder / name for name in names) if not os.path.lexists(t))
-                path.rename(target)
+                free = FreeName(seen.name)
+                while not free.is_over:
+                    free.note(os.path.lexists(target_folder / free.candidate))
+                path.rename(target_folder / free.candidate)
                 sync_folder(target_folder)
             else:
                 path.unlink(missing_ok=True)
@@ -148,12 +148,39 @@ class FolderPlace:
             raise PlaceUnavailable(error.code, str(error)) from error
 
 
-def free_names(name: str) -> Iterator[str]:
-    """Yield a name, and then the same with a number before its suffix: `a.csv`, `a.2.csv`, `a.3.csv`."""
-    yield name
-    path = Path(name)
-    for number in itertools.count(2):
-        yield f"{path.stem}.{number}{path.suffix}"
+class FreeName:
+    """A search for a name that is free: `a.csv`, or `a.2.csv`, `a.3.csv` and so on.
+
+    Each answer about `candidate` goes to `note`, until `is_over`; then `candidate` is free. Numbers are doubled, and
+    what lies between is halved: a folder with 35,000 files of one name (a year's, four an hour) takes about 30 answers.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._number = 1
+        self._taken, self._free = 0, 0  # a number that is taken, and a higher one that is free; 0 where none is known
+
+    @property
+    def is_over(self) -> bool:
+        """Whether `candidate` is known to be free."""
+        return self._free == self._taken + 1
+
+    @property
+    def candidate(self) -> str:
+        """The name to ask about, or the free one."""
+        path = Path(self._name)
+        return self._name if self._number == 1 else f"{path.stem}.{self._number}{path.suffix}"
+
+    def note(self, is_taken: bool) -> None:
+        """Note whether the candidate is taken."""
+        if is_taken:
+            self._taken = self._number
+        else:
+            self._free = self._number
+        if self.is_over:
+            self._number = self._free
+        else:
+            self._number = (self._taken + self._free) // 2 if self._free else 2 * self._taken
 
 
 def failure(path: Path, error: OSError) -> PlaceUnavailable | PlaceRefused:

@@ -205,7 +205,7 @@ class HttpsPlace:
             )
             raise PlaceRefused(code, f"{url}: answered {status}: the server does not let us in; {hint}")
         if 300 <= status < 400 and status != 304:
-            target = answer.headers.get("Location", "another address")
+            target = answer.headers.get("Location", "another address").partition("?")[0]  # what follows may be a secret
             raise PlaceRefused(
                 "path", f"{url}: answered {status}: moved to {target!r}; put that into the configuration"
             )

@@ -14,7 +14,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, Self
 
 from poc.errors import FileStillChanging, PlaceUnavailable
-from poc.places.folder import free_names
+from poc.places.folder import FreeName
 from poc.places.place import Seen, deadline_s
 from poc.places.s3.client import CHANGED, MISSING_KEY, TAKEN, S3Client, S3Failure
 from poc.places.s3.upload import (
@@ -286,11 +286,12 @@ class S3Place:
 
     def _copy(self, seen: Seen, folder: str) -> None:
         """Copy an object below a subfolder, unless it lies there already. Raises S3Failure."""
-        for name in free_names(seen.name):
-            target = self.found(folder + name)
+        free = FreeName(seen.name)
+        while not free.is_over:
+            target = self.found(folder + free.candidate)
             if target is not None and (target.size_bytes, target.mark) == (seen.size_bytes, seen.mark):
                 return
-            if target is None:
-                break
+            free.note(target is not None)
         self._client.start(seen.size_bytes)
-        copy(self._client, self._prefix + seen.name, self._prefix + folder + name, seen.size_bytes, seen.mark)
+        target_key = self._prefix + folder + free.candidate
+        copy(self._client, self._prefix + seen.name, target_key, seen.size_bytes, seen.mark)

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import asyncssh
 
 from poc.errors import FileStillChanging, PlaceUnavailable
-from poc.places.folder import free_names
+from poc.places.folder import FreeName
 from poc.places.sftp.access import read_access
 from poc.places.sftp.failures import MISSING
 from poc.places.sftp.files import PIECE_BYTES, SftpPart, read_pieces, seen_file
@@ -76,10 +76,10 @@ class SftpPlace:
             target_folder = posixpath.join(self._folder, folder)
             if not await client.isdir(target_folder):
                 await client.makedirs(target_folder, exist_ok=True)
-            for name in free_names(seen.name):
-                if not await client.lexists(target := posixpath.join(target_folder, name)):
-                    await _rename(client, path, target)
-                    return
+            free = FreeName(seen.name)
+            while not free.is_over:
+                free.note(await client.lexists(posixpath.join(target_folder, free.candidate)))
+            await _rename(client, path, posixpath.join(target_folder, free.candidate))
 
         async def remove(client: asyncssh.SFTPClient) -> None:
             await client.remove(path)

@@ -5,7 +5,7 @@ from io import BytesIO
 import pytest
 
 from poc.errors import FileStillChanging, PlaceUnavailable
-from poc.places.folder import FolderPlace
+from poc.places.folder import FolderPlace, FreeName
 
 
 @pytest.fixture
@@ -50,6 +50,18 @@ def test_a_file_is_moved_beside_one_of_its_name(place, tmp_path):
         place.take_away(seen, "done")
     assert [path.read_bytes() for path in sorted((tmp_path / "done").iterdir())] == [b"second", b"first"]
     assert place.look() == []
+
+
+def test_a_free_name_among_many_is_found_by_few_questions():
+    """A feed whose file always has the same name fills the folder that it is moved into; each question is a request."""
+    for count in (0, 1, 2, 3, 4, 7, 35_040):
+        taken = {"a.csv", *(f"a.{number}.csv" for number in range(2, count + 1))} if count else set()
+        free, questions = FreeName("a.csv"), 0
+        while not free.is_over:
+            free.note(free.candidate in taken)
+            questions += 1
+        assert free.candidate == ("a.csv" if count == 0 else f"a.{count + 1}.csv")
+        assert questions <= 2 * count.bit_length() + 1
 
 
 def test_a_missing_folder_may_come_back(tmp_path):

@@ -183,7 +183,7 @@ def test_a_download_without_a_strong_etag_is_not_resumed(server):
         ((200, {}, b"one\n"), PlaceRefused, "settings", "neither `ETag` nor `Last-Modified`"),
         ((401, {}, b""), PlaceRefused, "sign-in", "`secret_headers`"),
         ((403, {}, b""), PlaceRefused, "rights", "403"),
-        ((302, {"Location": "https://other/"}, b""), PlaceRefused, "path", "'https://other/'"),
+        ((302, {"Location": "https://other/?key=secret"}, b""), PlaceRefused, "path", "'https://other/'"),
         ((503, {"Retry-After": "120"}, b""), PlaceUnavailable, "server", "to wait 120 s"),
         ((400, {}, b""), PlaceRefused, "path", "400"),
     ],
