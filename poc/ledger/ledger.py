@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from poc.errors import LedgerDamaged, TryLater
+from poc.errors import BadInput, LedgerDamaged, TryLater
 from poc.ledger.exchange_record import INSERT_EXCHANGE, SELECT_EXCHANGE, UPDATE_EXCHANGE, ExchangeRecord, record_of
-from poc.ledger.statements import WaitingChanges
+from poc.ledger.statements import WaitingChanges, refuse_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -101,7 +101,7 @@ class Ledger(ABC):
             self._begin_writing()
         try:
             result, count = self._execute_rows(text, rows)
-        except self.driver_error:
+        except (self.driver_error, UnicodeEncodeError):
             with self.reporting_errors():
                 raise
         if statement is INSERT_EXCHANGE and count < len(rows):  # its new holder entered one meanwhile
@@ -261,9 +261,9 @@ class Ledger(ABC):
     def reporting_errors(self) -> Iterator[None]:
         """Translate database errors to errors that name the ledger, and roll back what was not committed."""
         try:
-            with self._translate_errors():
+            with self._translate_errors(), refuse_surrogates():
                 yield
-        except (TryLater, LedgerDamaged):
+        except (TryLater, LedgerDamaged, BadInput):
             try:
                 self._roll_back_driver()
             finally:

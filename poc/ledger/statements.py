@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
+from poc.errors import BadInput
+from poc.text import truncate
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import sqlalchemy as sa
 
@@ -57,3 +61,12 @@ class WaitingChanges:
         waiting = list(self._values.values())
         self._values.clear()
         return waiting
+
+
+@contextmanager
+def refuse_surrogates() -> Iterator[None]:
+    """Raise BadInput for a text that no database takes: an argument of a command that is not UTF-8."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise BadInput(f"{truncate(error.object)!a} is not UTF-8") from None

@@ -94,7 +94,7 @@ class SqliteLedger(Ledger):
 
     def matches_glob(self, column: sa.ColumnElement[str], pattern: str) -> sa.ColumnElement[bool]:
         """Return the condition that a text matches a pattern with `*`, `?` and `[...]`, as those of a shell."""
-        return column.op("GLOB", is_comparison=True)(pattern)
+        return column.op("GLOB", is_comparison=True)(pattern.replace("[!", "[^"))
 
 
 def open_sqlite_ledger(

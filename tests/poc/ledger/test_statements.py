@@ -5,8 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 
 import pytest
+import sqlalchemy as sa
 
-from poc.errors import TryLater
+from poc.errors import BadInput, TryLater
+from poc.ledger.lookup import find_by_prefix
 from poc.ledger.opening import open_ledger
 
 
@@ -63,3 +65,22 @@ def test_connections_that_make_a_ledger_at_the_same_time_all_open_it(tmp_path):
         for number in range(20):
             path = tmp_path / str(number) / "ledger.db"
             assert list(pool.map(make, [path] * 4)) == [path] * 4
+
+
+def test_an_argument_that_is_no_utf_8_is_named(ledger):
+    """Neither database takes it, as a query or as a change, and the next change goes on."""
+    first, second = new_entries(ledger)
+    with pytest.raises(BadInput, match=r"'caf\\udce9' is not UTF-8"):
+        find_by_prefix(ledger, "caf\udce9")
+    with pytest.raises(BadInput, match="is not UTF-8"):
+        ledger.record_attempt(first, 1, 1, reason="caf\udce9")
+    ledger.record_attempt(second, 1, 1)
+    ledger.commit()
+    assert (ledger.get(first.exchange_id), ledger.get(second.exchange_id).outcome) == (None, "open")
+
+
+def test_a_pattern_may_leave_characters_out(ledger):
+    """`[!a]` is one that is no `a`, in both databases."""
+    names = ["a.csv", "b.csv", "!.csv"]
+    query = [sa.select(ledger.matches_glob(sa.literal(name), "[!a].csv")) for name in names]
+    assert [bool(ledger.connection.execute(one).scalar_one()) for one in query] == [False, True, True]
