@@ -38,6 +38,10 @@ NO_TABLES = ("3F000", "42P01", "42703")
 #: Seconds in which a connection is made.
 CONNECT_TIMEOUT_S = 10
 
+#: Seconds after which the server ends a transaction in which nothing happens: its process was stopped, or its machine
+#: is away, and others wait for its locks.
+IDLE_TIMEOUT_S = 60
+
 
 def new_engine(
     address: PostgresAddress,
@@ -56,7 +60,11 @@ def new_engine(
     sa.dialects.registry.register("postgresql.ledger", "poc.ledger.postgres.dialect", "LedgerDialect")
     url = full_url(address, environ)
     timeout_ms = int(lock_timeout_s * 1000)
-    options = f"-c lock_timeout={timeout_ms} -c default_transaction_read_only={'on' if read_only else 'off'}"
+    # a server whose administrator has set it to read-only stays so
+    options = (
+        f"-c lock_timeout={timeout_ms} -c idle_in_transaction_session_timeout={IDLE_TIMEOUT_S * 1000}"
+        f"{' -c default_transaction_read_only=on' if read_only else ''}"
+    )
     defaults = {"connect_timeout": CONNECT_TIMEOUT_S, "application_name": "milepost"}
     arguments = {name: value for name, value in defaults.items() if name not in url.query}
     arguments["options"] = " ".join((options, *url.normalized_query.get("options", ())))

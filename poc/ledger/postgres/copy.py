@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 #: Rows that are written at once.
 BATCH_ROWS = 1_000
 
+#: While the copy in SQLite is written and compared, nothing happens in the transaction of PostgreSQL.
+ALLOW_IDLE = "SET idle_in_transaction_session_timeout = 0"
+
 #: Attempts to lock a ledger while its write-ahead log is empty.
 LOCK_ATTEMPTS = 20
 
@@ -74,6 +77,7 @@ def _to_postgres(source: Path, target: PostgresAddress) -> dict[str, int]:
         writing = stack.enter_context(postgres_connection.new_engine(target, LOCK_TIMEOUT_S).connect())
         lock_whole_file(reading, source)  # until the end: what is written after the copy would be in no valid ledger
         refuse_used(reading)
+        writing.exec_driver_sql(ALLOW_IDLE)
         writing.exec_driver_sql("BEGIN")
         writing.exec_driver_sql(f"LOCK TABLE {', '.join(map(_quoted, METADATA.tables))} IN EXCLUSIVE MODE")
         refuse_filled(writing, str(target))
@@ -109,6 +113,7 @@ def _to_sqlite(source: PostgresAddress, target: Path) -> dict[str, int]:
             stack.enter_context(sqlite_connection.translate_database_errors(str(part)))
             reading = stack.enter_context(postgres_connection.new_engine(source, LOCK_TIMEOUT_S).connect())
             writing = stack.enter_context(sqlite_connection.new_engine(part, LOCK_TIMEOUT_S).connect())
+            reading.exec_driver_sql(ALLOW_IDLE)
             reading.exec_driver_sql("BEGIN")
             reading.exec_driver_sql(f"LOCK TABLE {', '.join(map(_quoted, METADATA.tables))} IN EXCLUSIVE MODE")
             refuse_used(reading)

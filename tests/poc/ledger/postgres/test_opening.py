@@ -51,3 +51,13 @@ def test_a_ledger_that_is_read_only_is_not_changed(postgres, tmp_path):
     open_ledger(address).close()
     with closing(open_ledger_read_only(address)) as ledger, pytest.raises(TryLater, match="read-only"):
         ledger.record_attempt(ledger.find("UA", "flights", "a.csv", "ab" * 32), 10, 1)
+
+
+def test_a_database_that_is_read_only_stays_so(postgres, tmp_path):
+    """A change is tried again later, when its administrator allows it."""
+    address = postgres.new_ledger(tmp_path)
+    open_ledger(address).close()
+    with psycopg.connect(address.url.replace("+psycopg", "")) as connection:
+        connection.execute(f"ALTER DATABASE {connection.info.dbname} SET default_transaction_read_only = on")
+    with closing(open_ledger(address)) as ledger, pytest.raises(TryLater, match="read-only"):
+        ledger.record_attempt(ledger.find("UA", "flights", "a.csv", "ab" * 32), 10, 1)

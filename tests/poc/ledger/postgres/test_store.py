@@ -95,6 +95,20 @@ def test_a_lease_that_was_checked_is_kept_until_the_commit(ledger):
     leases._ledger.close()
 
 
+def test_a_process_that_was_stopped_within_a_transaction_blocks_nobody_for_long(ledger):
+    """The server ends the transaction, so that another takes the lease; the process goes on with its next one."""
+    assert ledger.execute(sa.text("SHOW idle_in_transaction_session_timeout"), {}) == [("1min",)]
+    ledger.execute(sa.text("SET idle_in_transaction_session_timeout = '50ms'"), {})
+    with closing(ledger.sibling()) as own, closing(ledger.sibling()) as other:
+        ledger.begin("leases/UA")
+        lease = LeaseHolder(other).take("UA", "flights", cap=1)  # waits for the end of the other transaction
+        assert lease is not None
+        with pytest.raises(TryLater):
+            ledger.commit()
+        assert LeaseHolder(own).take("UA", "flights", cap=1) is None
+        assert ledger.find(*FILE).outcome == ""
+
+
 def test_commits_wait_for_the_disk_unless_they_need_not(ledger):
     """The commit of a confirmation may be lost with the power of the server, and no other one."""
     modes = []
