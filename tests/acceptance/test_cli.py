@@ -228,7 +228,7 @@ def test_collect_writes_metadata_beside_the_database(workspace):
 
 
 #: Commands without a result of their own: a server, a program that runs another, and a file that is JSON anyway.
-WITHOUT_JSON = {"serve", "capture", "metrics record", "metrics metadata"}
+WITHOUT_JSON = {"serve", "work", "watch", "schedule", "capture", "metrics record", "metrics metadata"}
 
 
 def test_every_command_that_reports_something_prints_json():

@@ -213,6 +213,7 @@ def test_every_kind_of_page_is_looked_at() -> None:
         "/repairs",
         "/shares",
         "/s/",
+        "/in/",
     )
     rules = {
         re.sub(r"<[^>]+>", "X", rule.rule)

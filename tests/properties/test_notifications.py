@@ -14,7 +14,7 @@ from poc.config.scaffold import create_workspace
 from poc.config.workspace import load_workspace
 from poc.ledger.opening import open_ledger
 from poc.ledger.tables.notifications import NOTIFICATION
-from poc.notify import notification_store
+from poc.notify import recording
 from poc.notify.recording import Recording
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -84,17 +84,17 @@ def test_each_begin_and_each_end_is_told_once(looks):
 
 def interrupt(look, ledger):
     """Record a look in a process that ends before it has committed."""
-    add, added = notification_store.add_notification, count()
+    add, added = recording.add_notification, count()
 
     def fail(*arguments):
         if next(added) == 1:
             raise Interrupted
         return add(*arguments)
 
-    notification_store.add_notification = fail
+    recording.add_notification = fail
     try:
         look.record(ledger)
     except Interrupted:
         pass
     finally:
-        notification_store.add_notification = add
+        recording.add_notification = add

@@ -71,8 +71,9 @@ def list_files(context: CliContext, feed: str | None, last: int, as_json: bool) 
 
 @pickup.command()
 @click.argument("feed", metavar="PARTNER/FEED")
+@click.option("--json", "as_json", is_flag=True, help="Print the skipped files as JSON.")
 @click.pass_obj
-def skip(context: CliContext, feed: str) -> None:
+def skip(context: CliContext, feed: str, as_json: bool) -> None:
     """Do not fetch what lies at the place of PARTNER/FEED now, as another system has exchanged it; fetch what comes.
 
     It also releases a place that is held since a restore.
@@ -89,6 +90,9 @@ def skip(context: CliContext, feed: str) -> None:
     partner, feed_id, settings = select_pickup(workspace, feed)
     with closing(open_ledger(workspace.ledger)) as ledger, open_place(settings, os.environ, workspace.root) as place:
         names = skip_files(ledger, workspace, partner, feed_id, place, time_ns() // 1000)
+    if as_json:
+        echo_json({"feed": feed, "skipped": names})
+        return
     for name in names:
         print_line(f"{feed} {name}: skipped")
     if not names:
@@ -97,8 +101,9 @@ def skip(context: CliContext, feed: str) -> None:
 
 @pickup.command()
 @click.argument("feed", metavar="PARTNER/FEED")
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 @click.pass_obj
-def release(context: CliContext, feed: str) -> None:
+def release(context: CliContext, feed: str, as_json: bool) -> None:
     """Fetch again from the place of PARTNER/FEED, which is held since a restore."""
     from contextlib import closing
 
@@ -108,7 +113,10 @@ def release(context: CliContext, feed: str) -> None:
     partner, feed_id, _ = select_pickup(context.workspace, feed)
     with closing(open_ledger(context.workspace.ledger)) as ledger:
         release_place(ledger, partner, feed_id)
-    print_line(f"{feed}: files are fetched again.")
+    if as_json:
+        echo_json({"feed": feed, "done": "released"})
+    else:
+        print_line(f"{feed}: files are fetched again.")
 
 
 def select_pickup(workspace: Workspace, name: str) -> tuple[str, str, Pickup]:

@@ -1,12 +1,13 @@
 """A session with an SFTP server: it connects, signs in, and runs steps, each within its deadline.
 
-The steps run an event loop in the calling thread, so no thread of ours waits for a server; a thread that runs an event
-loop itself cannot use a session.
+The steps run in an event loop of the session's own thread, so that a caller may run an event loop itself, as a program
+that calls `milepost.exchange_file` can.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
@@ -18,7 +19,7 @@ from poc.places.place import deadline_s
 from poc.places.sftp.failures import FAILURES, LOST, host_key_failure, step_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from poc.places.sftp.access import SftpAccess
 
@@ -41,6 +42,31 @@ class Deadline:
         self.left_s = left_s
 
 
+class LoopThread:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="sftp", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[object, object, T]) -> T:
+        """Wait for the result of a coroutine; where the wait is interrupted, cancel it."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def close(self) -> None:
+        """End the loop and its thread."""
+        self.run(_end_tasks())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
 class SftpSession:
     """A session that connects at its first step, and again after a connection was lost.
 
@@ -52,7 +78,7 @@ class SftpSession:
         self.address = address
         self._access = access
         self._timeout_s = timeout_s
-        self._runner: asyncio.Runner | None = None
+        self._loop: LoopThread | None = None
         self._connection: asyncssh.SSHClientConnection | None = None
         self._client: asyncssh.SFTPClient | None = None
 
@@ -86,15 +112,12 @@ class SftpSession:
         """
         limit_s = deadline_s(self._timeout_s, size_bytes)
         limit_s = limit_s if deadline is None else min(limit_s, deadline.left_s)
-        if self._runner is None:
-            self._runner = asyncio.Runner()
+        if self._loop is None:
+            self._loop = LoopThread()
         had_idled = self.is_connected
         started = time.monotonic()
         try:
-            # the runner's handler of SIGINT writes the text of what its task returns, even of megabytes
-            results: list[T] = []
-            self._runner.run(self._within(step, limit_s, results.append))
-            return results[0]
+            return self._loop.run(self._within(step, limit_s))
         except FAILURES as error:
             failure = step_failure(self.address, error, limit_s)
             if isinstance(failure, PlaceRefused) or failure.code not in BROKEN:
@@ -115,28 +138,26 @@ class SftpSession:
     def close(self) -> None:
         """Say good-bye, and wait a moment for the end."""
         connection, self._connection, self._client = self._connection, None, None
-        runner, self._runner = self._runner, None
-        if runner is None:
+        loop, self._loop = self._loop, None
+        if loop is None:
             return
         try:
             if connection is not None:
-                runner.run(_end(connection))
+                loop.run(_end(connection))
         finally:
-            runner.close()
+            loop.close()
 
-    async def _within(
-        self, step: Callable[[asyncssh.SFTPClient], Awaitable[T]], limit_s: float, give: Callable[[T], None]
-    ) -> None:
+    async def _within(self, step: Callable[[asyncssh.SFTPClient], Awaitable[T]], limit_s: float) -> T:
         async with asyncio.timeout(limit_s):
             if self._client is None:
                 self._connection, self._client = await connect(self._access)
-            give(await step(self._client))
+            return await step(self._client)
 
     def _cut(self) -> None:
         """Cut the connection; the next step makes a new one."""
         connection, self._connection, self._client = self._connection, None, None
-        if connection is not None and self._runner is not None:
-            self._runner.run(_abort(connection))
+        if connection is not None and self._loop is not None:
+            self._loop.run(_abort(connection))
 
 
 async def connect(access: SftpAccess) -> tuple[asyncssh.SSHClientConnection, asyncssh.SFTPClient]:
@@ -212,3 +233,12 @@ async def _end(connection: asyncssh.SSHClientConnection) -> None:
 async def _abort(connection: asyncssh.SSHClientConnection) -> None:
     connection.abort()
     await asyncio.sleep(0)  # the loop closes the socket in its next turn
+
+
+async def _end_tasks() -> None:
+    """Cancel what the library still has to do, and wait for its end."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_default_executor()
