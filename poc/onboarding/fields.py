@@ -160,7 +160,7 @@ def almost(unique: pl.Series, column: pl.Series) -> list[str]:
     """Return what prevents a column of texts from being one of numbers or dates, if few values do."""
     if unique.len() > 1 and unique.str.contains("[0-9]").all() and fits_some_format(unique):
         return [f"text, because its dates have different formats, such as {unique[0]!r}; agree on one"]
-    numbers = unique.str.contains(r"^[+-]?[0-9]+(?:[.,][0-9]+)?$")
+    numbers = unique.str.contains(r"^[+-]?(?:[0-9]+|[0-9]{1,3}(?:[., '][0-9]{3})+)(?:[.,][0-9]+)?$")
     dates = unique.str.contains(r"^[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}")
     for word, matching in (("numbers", numbers), ("dates", dates)):
         others = unique.filter(~matching)

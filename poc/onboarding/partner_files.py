@@ -98,7 +98,10 @@ def place_settings(partner: str, url: str, settings: Mapping[str, Any]) -> dict[
 
 
 def parse_settings(pairs: Iterable[str], table: str) -> dict[str, Any]:
-    """Return the settings `TABLE.KEY=VALUE` of a table; a value that is no TOML is a text. Raises BadInput."""
+    """Return the settings `TABLE.KEY=VALUE` of a table; a value that is no TOML is a text. Raises BadInput.
+
+    A key may have dots, as in TOML: `endpoint.oauth2.client_id=acme`.
+    """
     settings: dict[str, Any] = {}
     for pair in pairs:
         key, sign, text = pair.partition("=")
@@ -108,9 +111,16 @@ def parse_settings(pairs: Iterable[str], table: str) -> dict[str, Any]:
         if name != table:
             continue
         try:
-            settings[inner] = tomllib.loads(f"value = {text}")["value"]
+            value = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
-            settings[inner] = text
+            value = text
+        *parents, last = inner.split(".")
+        nested = settings
+        for parent in parents:
+            nested = nested.setdefault(parent, {})
+            if not isinstance(nested, dict):
+                raise BadInput(f"--set {pair!r}: another --set makes {parent!r} a value, not a table")
+        nested[last] = value
     return settings
 
 

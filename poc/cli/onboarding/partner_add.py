@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     "pairs",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A further setting, such as pickup.user=acme, endpoint.timeout_s=30 or feed.settle_s=0; also of the "
+    help="A further setting, such as pickup.user=acme, endpoint.oauth2.client_id=acme or feed.settle_s=0; also of the "
     "tables receipts and intake. May be repeated.",
 )
 @sample_options

@@ -46,7 +46,12 @@ def migrate_ledger(address: PostgresAddress) -> tuple[str | None, str]:
         before = read_revision(connection)
         if before == REVISION:
             return before, before
-        if before is not None and (before > REVISION or before == MOVED):
+        if before == MOVED:
+            raise LedgerDamaged(
+                f"{address}: the ledger was moved away from here by `milepost ledger copy`; nothing was changed. To "
+                "use it again, empty the database, or make a new one"
+            )
+        if before is not None and before > REVISION:
             raise LedgerDamaged(
                 f"{address}: revision {before}, which this release (it knows {REVISION}) cannot upgrade; "
                 "nothing was changed"

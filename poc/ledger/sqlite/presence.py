@@ -38,10 +38,13 @@ def refuse_lost_ledger(path: Path) -> None:
     # the second look finds the ledger that another program has just made, with its marker
     if is_empty(path) and (trace := find_trace(path)) is not None and is_empty(path):
         problem = "is empty" if path.exists() else "is missing"
+        moved = max(path.parent.glob(f"{path.name}.moved-*"), default=None)
+        hint = f"{moved} shows that it was moved to PostgreSQL: if it is there, correct `ledger` in milepost.toml. "
         raise LedgerDamaged(
-            f"{path}: the ledger {problem}, and {trace} shows that there was one; nothing was done. Restore it from a "
-            f"copy. If it is lost for good, make an empty one with `milepost init --new-ledger {path.parent.parent}`; "
-            "a file that was delivered before and is handed in again is then delivered again"
+            f"{path}: the ledger {problem}, and {trace} shows that there was one; nothing was done. "
+            f"{hint if moved else ''}Restore it from a copy. If it is lost for good, make an empty one with "
+            f"`milepost init --new-ledger {path.parent.parent}`; a file that was delivered before and is handed in "
+            "again is then delivered again"
         )
 
 

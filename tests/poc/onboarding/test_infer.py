@@ -162,7 +162,7 @@ def test_digits_that_are_no_number_stay_text(tmp_path):
 def test_a_value_that_does_not_fit_is_named_with_its_row(tmp_path):
     """One text among numbers makes the column a text; words for “no value” do not, and are declared."""
     path = tmp_path / "a.csv"
-    path.write_text("amount,delay\n1.5,3\nabc,NA\n2.5,4\n")
+    path.write_text('amount,delay\n1.5,3\nabc,NA\n"1,234.5",4\n')
     result = propose(path)
     assert doubts_of(result, "amount") == "text, though most values are numbers: not 'abc' in row 2"
     assert result.proposal.schema()["fields"][1] == {"name": "delay", "type": "integer", "missingValues": ["", "NA"]}

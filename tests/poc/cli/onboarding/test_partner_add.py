@@ -5,6 +5,7 @@ import pty
 import select
 import sys
 import time
+import tomllib
 
 import pytest
 
@@ -47,6 +48,20 @@ def test_nothing_is_written_where_a_setting_is_wrong(shop):
     assert "nothing was written" in cli.error(*add, "--folder", "out", "--set", "feed.budget=many")
     assert "give a sample by --from-file" in cli.error("partner", "add", "ACME", "--folder", "out")
     assert sorted(cli.root.rglob("*")) == before
+
+
+def test_a_setting_of_a_nested_table_has_dots_in_its_key(shop):
+    """OAuth2 and a signature are set by flags, in tables of the endpoint."""
+    cli, sample = shop
+    oauth2 = {"token_url": "https://acme.example/token", "client_id": "shop", "client_secret": "${env:ACME_SECRET}"}
+    pairs = [f"endpoint.oauth2.{key}={value}" for key, value in oauth2.items()]
+    pairs.append('endpoint.sign.keys=["${file:secrets/acme}"]')
+    add = ("partner", "add", "ACME", "--from-file", sample, "--url", "https://acme.example/in")
+    cli.run(*add, *(flag for pair in pairs for flag in ("--set", pair)), code=3)  # the secrets are not there yet
+    endpoint = tomllib.loads((cli.root / "partners/ACME.toml").read_text())["endpoint"]
+    assert (endpoint["oauth2"], endpoint["sign"]) == (oauth2, {"keys": ["${file:secrets/acme}"]})
+    both = ("--set", "endpoint.oauth2=1", "--set", "endpoint.oauth2.client_id=shop")
+    assert "makes 'oauth2' a value, not a table" in cli.error("partner", "add", "B", *add[3:], *both)
 
 
 def test_what_a_place_needs_is_named_after_the_files_are_written(shop):

@@ -65,12 +65,14 @@ def test_a_ledger_goes_there_and_back_with_every_row(source, postgres, tmp_path)
     counts = copy_ledger(source, target)
     assert counts == {table.name: 1 if table is WORKSPACE else ROWS for table in METADATA.sorted_tables}
     assert contents(target) == before
-    with pytest.raises(LedgerDamaged, match="is missing"):
+    with pytest.raises(LedgerDamaged, match=r"moved-1 shows .* correct `ledger` in milepost\.toml"):
         open_ledger(source)
     assert copy_ledger(target, source) == counts
     assert contents(source) == before
     with pytest.raises(LedgerDamaged, match="was moved away from here"):
         open_ledger(target)
+    with pytest.raises(LedgerDamaged, match=r"was moved away from here .* empty the database"):
+        copy_ledger(source, target)
 
 
 def test_rows_that_are_numbered_go_on_after_those_that_were_copied(source, postgres, tmp_path):
