@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
-from poc.errors import PlaceRefused
+from poc.errors import BadInput, PlaceRefused
 from poc.transports.secrets import resolve_text
 
 if TYPE_CHECKING:
@@ -59,13 +59,14 @@ def read_access(settings: PlaceConfig, environ: Mapping[str, str], root: Path) -
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
         text = f"{known_hosts}: the server's key cannot be read: {reason}; {how_to_trust(settings.host, settings.port)}"
+        try:
+            _read_secrets(settings, environ, root)
+        except BadInput as other:  # a new partner lacks both: one message names them
+            text = f"{text}; and {other}"
         raise PlaceRefused("host-key", text) from error
     except ValueError as error:
         raise PlaceRefused("host-key", f"{known_hosts}: not in the format of `ssh-keyscan`: {error}") from error
-    secrets = {
-        name: resolve_text(text, environ, root) if (text := getattr(settings, name)) else None
-        for name in ("password", "key", "key_passphrase")
-    }
+    secrets = _read_secrets(settings, environ, root)
     key = _private_key(secrets["key"], secrets["key_passphrase"], settings.key)
     port = settings.port or SSH_PORT
     return SftpAccess(settings.host, port, settings.user, known_hosts, trusted, secrets["password"], key)
@@ -75,6 +76,14 @@ def how_to_trust(host: str, port: int | None) -> str:
     """Return what a person does so that a server's key is known."""
     option = f"-p {port} " if port and port != SSH_PORT else ""
     return f"write it by `ssh-keyscan {option}{host}`, and compare its fingerprint with what the partner tells you"
+
+
+def _read_secrets(settings: PlaceConfig, environ: Mapping[str, str], root: Path) -> dict[str, Secret | None]:
+    """Return the secrets by which to sign in. Raises BadInput where one is missing."""
+    return {
+        name: resolve_text(text, environ, root) if (text := getattr(settings, name)) else None
+        for name in ("password", "key", "key_passphrase")
+    }
 
 
 def _private_key(text: Secret | None, passphrase: Secret | None, reference: str) -> asyncssh.SSHKey | None:
