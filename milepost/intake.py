@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from contextlib import contextmanager
+from threading import Lock
 from time import time_ns
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 def make_intake(workspace: Callable[[], Workspace]) -> Intake:
     """Return what takes the files of a workspace; of the service, nothing is imported before the first one."""
+    turn = Lock()  # requests with one key at once would each give the file a name
 
     def max_bytes(partner: str, feed: str) -> int:
         config = workspace().partners.get(partner)
@@ -38,7 +40,7 @@ def make_intake(workspace: Callable[[], Workspace]) -> Intake:
             signature=signature,
         )
         with _refusals():
-            taken = receive_file(workspace(), request, os.environ, time_ns() // 1000)
+            taken = receive_file(workspace(), request, os.environ, time_ns() // 1000, turn)
         return Taken(receipt_id=taken.receipt_id, file=taken.file, sha256=taken.sha256, size_bytes=taken.size_bytes)
 
     def read_receipt(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import TYPE_CHECKING, BinaryIO
@@ -32,6 +32,7 @@ from poc.transports.folder import NO_SPACE, sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from poc.config.partner import Feed
@@ -79,8 +80,16 @@ def intake_of(workspace: Workspace, partner: str, feed: str) -> tuple[IntakeSett
     return config.intake, feed_config
 
 
-def receive_file(workspace: Workspace, request: FileRequest, environ: Mapping[str, str], now_us: int) -> TakenFile:
+def receive_file(
+    workspace: Workspace,
+    request: FileRequest,
+    environ: Mapping[str, str],
+    now_us: int,
+    turn: AbstractContextManager[object] | None = None,
+) -> TakenFile:
     """Receive a file; return what the ledger has of it: the same for each request with the same key and bytes.
+
+    `turn` is held while a file is recorded and placed, so that requests with one key do so one after the other.
 
     Raises:
         RequestRefused: the request is wrong, not signed by a key of the partner, or cannot be taken now.
@@ -104,7 +113,7 @@ def receive_file(workspace: Workspace, request: FileRequest, environ: Mapping[st
         name = name_of_file(feed, request.name, key)
         sync_folder(inbox)
         new = TakenFile(request.partner, key, request.feed, "", name, sha256, size_bytes, part.name)
-        with closing(open_ledger(workspace.ledger)) as ledger:
+        with turn or nullcontext(), closing(open_ledger(workspace.ledger)) as ledger:
             taken = _record(ledger, inbox, new, now_us)
             is_recorded = taken.part == part.name
             if not taken.is_placed:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import os
+import threading
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -41,10 +42,10 @@ def root(tmp_path):
     return tmp_path / "w"
 
 
-def send(root, content=b"a,b\n1,2\n", **values):
+def send(root, content=b"a,b\n1,2\n", turn=None, **values):
     """Hand in a file, and return what the ledger has of it."""
     fields = {"partner": "AA", "feed": "flights", "content_type": "text/csv", "key": "k1"} | values
-    return receive_file(load_workspace(root), FileRequest(body=io.BytesIO(content), **fields), ENVIRON, NOW_US)
+    return receive_file(load_workspace(root), FileRequest(body=io.BytesIO(content), **fields), ENVIRON, NOW_US, turn)
 
 
 def inbox(root):
@@ -122,6 +123,25 @@ def test_a_key_stands_for_one_file(root):
     assert refused.value.status == 409
     assert send(root, b"x", key="") == send(root, b"x", key="")
     assert len(inbox(root)) == 2
+
+
+def test_two_requests_with_one_key_at_once_are_one_file(root, monkeypatch):
+    """The second waits for its turn; it places nothing again that the service has exchanged meanwhile."""
+    turn, others, answers = threading.Lock(), [], []
+    mark_placed = placing.mark_placed
+
+    def exchange_then_mark(ledger, file):
+        if not others:
+            (root / "var" / "inbox" / "AA" / "flights" / file.file).unlink()
+            others.append(threading.Thread(target=lambda: answers.append(send(root, turn=turn))))
+            others[0].start()
+            others[0].join(1)  # it cannot end before this one, which has its turn
+        mark_placed(ledger, file)
+
+    monkeypatch.setattr(placing, "mark_placed", exchange_then_mark)
+    first = send(root, turn=turn)
+    others[0].join()
+    assert (answers, inbox(root)) == ([first], {})
 
 
 def test_two_files_of_one_name_are_both_kept(root):
