@@ -115,7 +115,7 @@ def _configure_connection(connection: Any, _: Any) -> None:
 
 @contextmanager
 def translate_database_errors(name: str) -> Iterator[None]:
-    """Translate database errors: TryLater where another attempt may succeed, else LedgerDamaged."""
+    """Translate database errors: TryLater where another attempt may succeed, BadInput for a NUL, else LedgerDamaged."""
     try:
         yield
     except (sa.exc.DBAPIError, psycopg.Error) as error:
@@ -126,6 +126,8 @@ def translate_database_errors(name: str) -> Iterator[None]:
         is_lost = not state and isinstance(cause, psycopg.OperationalError)
         if is_lost or state.startswith(TRY_LATER):
             raise TryLater(f"{name}: {text}; try again later") from None
+        if not state and isinstance(cause, psycopg.DataError):  # of the driver: the ledger is as it should be
+            raise BadInput(f"{name}: {text}; nothing was changed") from None
         if state in NO_TABLES:
             raise LedgerDamaged(f"{name}: {text}; `milepost migrate` makes the tables of a ledger") from None
         raise LedgerDamaged(f"{name}: {text}; nothing was changed") from None

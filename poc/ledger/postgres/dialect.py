@@ -33,7 +33,8 @@ class LedgerCompiler(PGCompiler_psycopg):
         column, path = function.clauses
         if path.value != "$[0][0]":
             raise NotImplementedError(path.value)
-        return f"({self.process(column, **kw)}::json -> 0 ->> 0)"
+        # as text: `json` refuses all of a value that has a NUL or half a surrogate pair anywhere, as in a name
+        return f'substring({self.process(column, **kw)} from \'^\\[\\["([^"]*)"\')'
 
     def visit_substr_func(self, function: Any, **kw: Any) -> str:
         """Compile `substr(text, first, length)`, whose numbers have 32 bits."""

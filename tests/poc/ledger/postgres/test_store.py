@@ -8,11 +8,12 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from poc.errors import TryLater
+from poc.errors import BadInput, TryLater
 from poc.ledger.lease import LeaseHolder, guarded_by
 from poc.ledger.opening import open_ledger
 from poc.ledger.queries import unconfirmed_requests
 from poc.ledger.schema import FEED
+from poc.quarantine.store import QuarantineStore
 
 FILE = ("UA", "flights", "a.csv", "ab" * 32)
 
@@ -107,6 +108,26 @@ def test_a_process_that_was_stopped_within_a_transaction_blocks_nobody_for_long(
             ledger.commit()
         assert LeaseHolder(own).take("UA", "flights", cap=1) is None
         assert ledger.find(*FILE).outcome == ""
+
+
+def test_rows_are_counted_by_reason_whatever_is_in_their_notes(ledger):
+    """A NUL or half a surrogate pair, which JSON has as an escape and PostgreSQL refuses, is no hindrance."""
+    entry = ledger.find(*FILE)
+    ledger.record_attempt(entry, 10, 1)
+    rows = QuarantineStore(ledger, entry)
+    rows.add(
+        [(1, b"x", [(1, "type-error", "a\0", "\ud800")]), (2, b"y", [(2, "row-twice", "", "é"), (2, "b", "", "")])]
+    )
+    rows.flush()
+    assert rows.reasons() == {"type-error": 1, "row-twice": 1}
+
+
+def test_a_text_that_postgresql_does_not_take_is_no_damage(ledger):
+    """A NUL, as in a reason that somebody sends to the dashboard, is refused, and the next change goes on."""
+    with pytest.raises(BadInput, match="NUL"):
+        ledger.record_attempt(ledger.find(*FILE), 10, 1, reason="a\0")
+    ledger.record_attempt(ledger.find(*FILE), 10, 1)
+    ledger.commit()
 
 
 def test_commits_wait_for_the_disk_unless_they_need_not(ledger):
