@@ -21,5 +21,7 @@ def may_be_secret(place: tuple[int | str, ...]) -> bool:
         return place[2:] not in {("name",), ("digest",), ("zone",), ("min_severity",)} and place[2:3] != ("kinds",)
     if place in {("endpoint",), ("ledger",)} or place[-1:] in {(name,) for name in SECRETS}:
         return True
+    if not {"secret_headers", "files"}.isdisjoint(place[:-1]):  # of a pick-up, where a query may hold a token
+        return True
     keys = ("url", "headers", "secret_headers", "sign", "basic", "bearer", "oauth2")
     return place[:2] in {("endpoint", key) for key in keys}

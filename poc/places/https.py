@@ -60,6 +60,7 @@ class HttpsPlace:
         url = f"{scheme}://{authority}{slash}{quote(path, PATH_CHARACTERS)}"
         self._urls = {name: f"{url.rstrip('/')}/{path.lstrip('/')}" for name, path in settings.files.items()}
         self._urls = self._urls or {path.rpartition("/")[2]: url}
+        self._shown = {name: url.partition("?")[0] for name, url in self._urls.items()}  # a query may hold a token
         self._known: dict[str, Seen] = {}
 
     @property
@@ -117,7 +118,7 @@ class HttpsPlace:
             finally:
                 answer.close()
             if at != seen.size_bytes:
-                raise FileStillChanging(f"{self._urls[seen.name]}: has {at:,} bytes, not the {seen.size_bytes:,} seen")
+                raise FileStillChanging(f"{self._shown[seen.name]}: has {at:,} bytes, not the {seen.size_bytes:,} seen")
             return
 
     def put_new(self, name: str, body: BinaryIO) -> PutResult:  # noqa: ARG002 (the protocol's)
@@ -165,16 +166,16 @@ class HttpsPlace:
         answer = self._send("GET", seen.name, span)
         try:
             if answer.status in {404, 410, 416}:
-                raise FileStillChanging(f"{self._urls[seen.name]}: was replaced or removed since it was seen")
+                raise FileStillChanging(f"{self._shown[seen.name]}: was replaced or removed since it was seen")
             self._check_status(seen.name, answer, {200, 206} if at else {200})
             if answer.status == 206:
                 place = CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
                 etag = answer.headers.get("ETag", seen.mark)
                 if place is None or (int(place[1]), int(place[2]), etag) != (at, seen.size_bytes, seen.mark):
-                    raise FileStillChanging(f"{self._urls[seen.name]}: changed while it was read")
+                    raise FileStillChanging(f"{self._shown[seen.name]}: changed while it was read")
                 return answer, 0
             if self._seen(seen.name, answer) != seen:
-                raise FileStillChanging(f"{self._urls[seen.name]}: changed since it was seen")
+                raise FileStillChanging(f"{self._shown[seen.name]}: changed since it was seen")
         except BaseException:
             answer.close()
             raise
@@ -184,7 +185,7 @@ class HttpsPlace:
         """Return a file as the headers of an answer describe it."""
         headers = answer.headers
         etag, changed, length = (headers.get(key, "").strip() for key in ("ETag", "Last-Modified", "Content-Length"))
-        url = self._urls[name]
+        url = self._shown[name]
         if not (length.isascii() and length.isdigit()):
             raise PlaceRefused(
                 "settings", f"{url}: does not tell its length (`Content-Length`), so that a cut is not seen"
@@ -196,7 +197,7 @@ class HttpsPlace:
 
     def _check_status(self, name: str, answer: WebAnswer, good: set[int]) -> None:
         """Raise what a status means that is none of the good ones."""
-        status, url = answer.status, self._urls[name]
+        status, url = answer.status, self._shown[name]
         if status in good:
             return
         if status in {401, 403, 407}:

@@ -148,10 +148,25 @@ class SftpSession:
             loop.close()
 
     async def _within(self, step: Callable[[asyncssh.SFTPClient], Awaitable[T]], limit_s: float) -> T:
-        async with asyncio.timeout(limit_s):
-            if self._client is None:
-                self._connection, self._client = await connect(self._access)
-            return await step(self._client)
+        task = asyncio.ensure_future(self._connected(step))
+        try:
+            if (await asyncio.wait({task}, timeout=limit_s))[0]:
+                return task.result()
+        finally:
+            if not task.done():
+                if self._connection is not None:
+                    self._connection.abort()  # first: a step that is cancelled still waits for answers, as to a close
+                task.cancel()
+                await asyncio.wait({task}, timeout=CLOSE_S)
+                if task.done() and not task.cancelled():
+                    task.exception()  # read, or else the loop writes it to the log
+        raise TimeoutError
+
+    async def _connected(self, step: Callable[[asyncssh.SFTPClient], Awaitable[T]]) -> T:
+        if self._client is None:
+            self._connection = await sign_in(self._access)
+            self._client = await start_sftp(self._connection, self._access)
+        return await step(self._client)
 
     def _cut(self) -> None:
         """Cut the connection; the next step makes a new one."""
@@ -160,11 +175,11 @@ class SftpSession:
             self._loop.run(_abort(connection))
 
 
-async def connect(access: SftpAccess) -> tuple[asyncssh.SSHClientConnection, asyncssh.SFTPClient]:
+async def sign_in(access: SftpAccess) -> asyncssh.SSHClientConnection:
     """Connect to a server and sign in. Raises PlaceRefused, and the library's errors."""
     note = KeyNote()
     try:
-        connection = await asyncssh.connect(
+        return await asyncssh.connect(
             access.host,
             access.port,
             client_factory=lambda: note,
@@ -196,8 +211,12 @@ async def connect(access: SftpAccess) -> tuple[asyncssh.SSHClientConnection, asy
             "check `user`, and whether the partner knows our public key or this password"
         )
         raise PlaceRefused("sign-in", text) from error
+
+
+async def start_sftp(connection: asyncssh.SSHClientConnection, access: SftpAccess) -> asyncssh.SFTPClient:
+    """Start SFTP on a connection, which is cut where that fails. Raises PlaceRefused, and the library's errors."""
     try:
-        return connection, await connection.start_sftp_client(path_errors="surrogateescape")
+        return await connection.start_sftp_client(path_errors="surrogateescape")
     except (asyncssh.ChannelOpenError, asyncssh.SFTPError) as error:
         connection.abort()
         if isinstance(error, LOST):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from poc.config.partner import Partner
 from poc.config.scaffold import AIRLINES, create_workspace
-from poc.config.workspace import load_workspace
+from poc.config.workspace import load_workspace, parse_toml
 from poc.errors import BadInput
 
 
@@ -96,3 +97,19 @@ def test_every_key_of_a_partner_file_is_documented():
     written = set(re.findall(r"`([a-z0-9_]+)`", text)) | set(re.findall(r"^([a-z_]+) = ", text, re.MULTILINE))
     written |= {name.split(".")[0] for name in re.findall(r"^## `\[?([a-z]+)", text, re.MULTILINE)}
     assert keys - written == set()
+
+
+def test_a_secret_that_stands_in_a_pickup_by_mistake_is_not_shown(tmp_path):
+    """Neither that of a header nor a token in the query of a file."""
+    partner = tmp_path / "AA.toml"
+    partner.write_text(
+        'schema = 1\nid = "AA"\nname = "A"\n[endpoint]\nfolder = "out"\n[feed.x]\ncontract = "x.json"\nmap = []\n'
+        '[feed.x.pickup]\nurl = "https://h/v1"\n'
+        'secret_headers = { X-Key = "geheim" }\nfiles = { "a" = "b?key=geheim é" }\n'
+    )
+    with pytest.raises(BadInput) as refused:
+        parse_toml(Partner, partner)
+    mistakes = "\n".join(refused.value.mistakes)
+    assert "pickup.secret_headers.X-Key`" in mistakes
+    assert "pickup.files.a`" in mistakes
+    assert "geheim" not in mistakes

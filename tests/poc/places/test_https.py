@@ -198,6 +198,15 @@ def test_an_answer_that_gives_no_file_says_why(server, answer, error, code, part
     assert part in str(failure.value)
 
 
+def test_the_query_of_a_file_is_not_shown(server):
+    """It may hold a token."""
+    server.answers = [(403, {}, b"")]
+    with server.place("/v1", files={"a.csv": "export?token=geheim"}) as place, pytest.raises(PlaceRefused) as refused:
+        place.look()
+    assert "/v1/export: answered 403" in str(refused.value)
+    assert "geheim" not in str(refused.value)
+
+
 def test_a_server_that_stops_in_the_middle_is_given_up_at_the_deadline(server):
     """A byte now and then gains no time."""
     server.answers = [version('"v1"', b"one\n"), version('"v1"', b"o", Content_Length=4, X_Then="hang")]

@@ -9,8 +9,10 @@ import asyncssh
 import pytest
 
 from poc.config.place import PlaceConfig
-from poc.errors import PlaceRefused
+from poc.errors import PlaceRefused, PlaceUnavailable
 from poc.places.registry import open_place
+from poc.places.sftp.access import read_access
+from poc.places.sftp.session import SftpSession
 
 
 class PasswordServer(asyncssh.SSHServer):
@@ -72,3 +74,21 @@ def test_a_wrong_password_is_not_shown(server, tmp_path):
         place.look()
     assert "does not let user 'ann' in by password" in str(refused.value)
     assert "guess" not in str(refused.value)
+
+
+def test_a_step_that_waits_for_the_server_also_at_its_end_is_cut_at_the_deadline(server, tmp_path):
+    """A server that hangs within a list of files does not answer to the close of the folder, either."""
+    waited = []
+
+    async def step(_):
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(60)
+            waited.append("for the close")
+
+    session = SftpSession(read_access(server, {"SECRET": "päss word"}, tmp_path), "sftp://host", timeout_s=1)
+    with pytest.raises(PlaceUnavailable, match="no answer in 1 s"):
+        session.run(step)
+    session.close()
+    assert waited == []
