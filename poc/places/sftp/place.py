@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO, Literal, Self
 from urllib.parse import unquote
 
@@ -66,7 +67,7 @@ class SftpPlace:
         """Write a file that appears whole or not at all, in the place of one that has its name."""
         name = safe_name(name)
         self._write_part(name, body)
-        self._rename(name)
+        self._rename(name, replaces=True)
 
     def take_away(self, seen: Seen, folder: str = "") -> None:
         """Delete a file, or move it into a subfolder. Raises FileStillChanging."""
@@ -174,12 +175,12 @@ class SftpPlace:
                 part.write(piece)
             part.finish()
 
-    def _rename(self, name: str) -> None:
+    def _rename(self, name: str, *, replaces: bool = False) -> None:
         """Give a part its name. Where the answer was lost, look whether it was done."""
         part, target = self._path(name + PART), self._path(name)
 
         async def rename(client: asyncssh.SFTPClient) -> None:
-            await _rename(client, part, target)
+            await _rename(client, part, target, replaces=replaces)
 
         try:
             self._session.run(rename, repeats=False)
@@ -200,11 +201,17 @@ class SftpPlace:
         return all(piece == twin for piece, twin in zip(self.read(seen), self.read(other), strict=False))
 
 
-async def _rename(client: asyncssh.SFTPClient, path: str, target: str) -> None:
-    """Rename by posix-rename; by the plain rename, which never overwrites, where the server has no other."""
+async def _rename(client: asyncssh.SFTPClient, path: str, target: str, *, replaces: bool = False) -> None:
+    """Rename by posix-rename; by the plain rename, which never overwrites, where the server has no other.
+
+    Where the file is to be replaced, such a server has none of its name for a moment.
+    """
     try:
         await client.posix_rename(path, target)
     except asyncssh.SFTPOpUnsupported:
+        if replaces:
+            with suppress(*MISSING):
+                await client.remove(target)
         await client.rename(path, target)
 
 

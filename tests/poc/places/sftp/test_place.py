@@ -4,6 +4,7 @@ import subprocess
 from io import BytesIO
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from poc.config.place import PlaceConfig
@@ -62,6 +63,18 @@ def test_a_new_file_replaces_no_other(place, sftp):
     assert place.put_new("b.csv", BytesIO(b"three")) == "conflict"
     place.replace("b.csv", BytesIO(b"new"))
     assert (names(sftp), (sftp.files / "b.csv").read_bytes()) == (["b.csv"], b"new")
+
+
+def test_a_file_is_replaced_at_a_server_without_posix_rename(place, sftp, monkeypatch):
+    """Its plain rename never overwrites; a receipt that is written anew has the name of the one before."""
+
+    async def unsupported(*_):
+        raise asyncssh.SFTPOpUnsupported("unsupported")
+
+    monkeypatch.setattr(asyncssh.SFTPClient, "posix_rename", unsupported)
+    for content in (b"one", b"two"):
+        place.replace("a.csv", BytesIO(content))
+    assert (names(sftp), (sftp.files / "a.csv").read_bytes()) == (["a.csv"], b"two")
 
 
 def test_a_lost_answer_to_a_rename_is_found_by_looking(place, sftp):
